@@ -1,0 +1,2 @@
+/** The only room that calls libc. One file a topic; nothing here knows of containers. */
+export { check, cstring, Errno, errno, SystemError } from "./libc.ts";
