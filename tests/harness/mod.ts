@@ -1,0 +1,8 @@
+/** What tests run against: real servers, real images, and a place of their own that leaves nothing behind. */
+export { type CommandOptions, must, type Output, run } from "./command.ts";
+export { Containerd, goCtr, startContainerd } from "./containerd.ts";
+export { busyboxImage, busyboxRootfs, imageOfDirs, type Layout, push, richImage } from "./images.ts";
+export { ctrPath, Longshore, type LongshoreOptions, startLongshore } from "./longshore.ts";
+export { Registry, type RegistryOptions, startRegistry } from "./registry.ts";
+export { mountsBelow, Scratch } from "./scratch.ts";
+export { Server, type ServerOptions } from "./server.ts";
