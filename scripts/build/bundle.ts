@@ -1,0 +1,48 @@
+/** The program as a folder of JavaScript: main.js, the chunks it loads when needed, and the workers. */
+import { join, relative } from "node:path";
+
+/** Where the bundle's entry points lie. */
+export interface Bundle {
+  main: string;
+  workers: string[];
+}
+
+/** Bundles main.ts and every *_worker.ts under lib/ into the directory `out`. */
+export async function bundle(root: string, out: string): Promise<Bundle> {
+  await Deno.remove(out, { recursive: true }).catch(() => {});
+  const workers = (await filesBelow(join(root, "lib"))).filter((file) => file.endsWith("_worker.ts"));
+  const entries = ["main.ts", ...workers.map((file) => relative(root, file))];
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["bundle", "--quiet", "--code-splitting", "--platform", "deno", "--minify", "--keep-names"]
+      .concat("--outdir", out, entries),
+    cwd: root,
+  }).output();
+  if (code !== 0) throw new Error(`deno bundle failed:\n${new TextDecoder().decode(stderr)}`);
+  const bundled = workers.map((file) => join(out, relative(root, file).replace(/\.ts$/, ".js")));
+  for (const file of await filesBelow(out)) await pointAtWorkers(file, out, bundled);
+  return { main: join(out, "main.js"), workers: bundled };
+}
+
+/** In the source a worker is named relative to the module that starts it; chunks lie elsewhere. */
+async function pointAtWorkers(file: string, out: string, workers: string[]): Promise<void> {
+  const text = await Deno.readTextFile(file);
+  const pointed = text.replace(/new URL\("\.\/(\w+_worker)\.ts",\s*import\.meta\.url\)/g, (_, name) => {
+    const worker = workers.find((path) => path.endsWith(`/${name}.js`));
+    if (!worker) throw new Error(`${file} starts ${name}.ts, which is not under lib/`);
+    return `new URL("./${relative(join(file, ".."), worker)}", import.meta.url)`;
+  });
+  if (/_worker\.ts"/.test(pointed)) {
+    throw new Error(`${relative(out, file)} names a worker in an unknown way`);
+  }
+  if (pointed !== text) await Deno.writeTextFile(file, pointed);
+}
+
+async function filesBelow(dir: string): Promise<string[]> {
+  const files: string[] = [];
+  for await (const entry of Deno.readDir(dir)) {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory) files.push(...await filesBelow(path));
+    else files.push(path);
+  }
+  return files.sort();
+}
