@@ -33,8 +33,7 @@ if [ ! -x "$cache/deno-$runtime" ] || [ ! -f "$cache/ctr-$program/main.js" ]; th
   umask_before=$(umask)
   umask 077
   mkdir -p "$cache" || die "cannot make $cache"
-  chmod 0700 "$cache" || die "$cache belongs to somebody else"
-  [ -O "$cache" ] && [ ! -L "$cache" ] || die "$cache belongs to somebody else"
+  [ -O "$cache" ] && [ ! -L "$cache" ] && chmod 0700 "$cache" || die "$cache belongs to somebody else"
   [ -x "$cache/deno-$runtime" ] || unpack "$runtime_at" "$runtime_size" "deno-$runtime" put_runtime
   [ -f "$cache/ctr-$program/main.js" ] || unpack "$program_at" "$program_size" "ctr-$program" put_program
   umask "$umask_before"
