@@ -1,2 +1,4 @@
 /** The only room that calls libc. One file a topic; nothing here knows of containers. */
 export { check, cstring, Errno, errno, SystemError } from "./libc.ts";
+export * from "./files.ts";
+export * from "./xattr.ts";

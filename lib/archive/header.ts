@@ -1,0 +1,110 @@
+/**
+ * The 512-byte header blocks of tar: V7, ustar (POSIX.1-1988), GNU, and the pax interchange format, which keeps
+ * ustar's layout (POSIX pax; GNU tar manual, "Basic Tar Format").
+ */
+import { invalidArgument } from "../errors.ts";
+import { type ByteText, quote, textField } from "./names.ts";
+
+export const BLOCK = 512;
+
+/** One header as it stands in its block. */
+export interface Header {
+  /** The type flag's character. */
+  readonly type: string;
+  readonly name: ByteText;
+  readonly linkName: ByteText;
+  readonly size: number;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mtime: number;
+  readonly device: { major: number; minor: number };
+  /** Length of an old sparse file with its holes; 0 for other types. */
+  readonly realSize: number;
+}
+
+/** Whether a block is nothing but zeros. */
+export function isZeroBlock(block: Uint8Array, at: number): boolean {
+  for (let i = at; i < at + BLOCK; i++) if (block[i] !== 0) return false;
+  return true;
+}
+
+/** Reads the header at `at`. Throws InvalidArgument if the checksum is wrong or a number is none. */
+export function parseHeader(block: Uint8Array, at: number): Header {
+  verifyChecksum(block, at);
+  const magic = textField(block, at + 257, at + 265);
+  const gnu = magic === "ustar  ";
+  const posix = !gnu && magic.startsWith("ustar");
+  const name = textField(block, at, at + 100);
+  const number = (start: number, length: number, field: string) => {
+    const value = parseNumber(block, at + start, at + start + length);
+    if (value === undefined) throw invalidArgument(`tar header of ${quote(name)}: ${field} is not a number`);
+    return value;
+  };
+  // Star keeps two times where ustar's prefix ends.
+  const star = textField(block, at + 508, at + 512) === "tar";
+  const prefix = posix ? textField(block, at + 345, at + (star ? 476 : 500)) : "";
+  return {
+    type: String.fromCharCode(block[at + 156]!),
+    name: prefix ? `${prefix}/${name}` : name,
+    linkName: textField(block, at + 157, at + 257),
+    size: number(124, 12, "size"),
+    mode: number(100, 8, "mode"),
+    uid: number(108, 8, "uid"),
+    gid: number(116, 8, "gid"),
+    mtime: number(136, 12, "mtime"),
+    device: gnu || posix
+      ? { major: number(329, 8, "device number"), minor: number(337, 8, "device number") }
+      : { major: 0, minor: 0 },
+    realSize: gnu && block[at + 156] === 0x53 ? number(483, 12, "real size") : 0,
+  };
+}
+
+/** The sum of all bytes, its own field taken as blanks; ancient tars added signed ones. */
+function verifyChecksum(block: Uint8Array, at: number) {
+  let sum = 0;
+  let high = 0;
+  for (let i = at; i < at + BLOCK; i++) {
+    const byte = block[i]!;
+    sum += byte;
+    high += byte >> 7;
+  }
+  for (let i = at + 148; i < at + 156; i++) {
+    sum += 32 - block[i]!;
+    high -= block[i]! >> 7;
+  }
+  const claimed = parseNumber(block, at + 148, at + 156);
+  if (claimed !== sum && claimed !== sum - 256 * high) {
+    throw invalidArgument("tar header with a wrong checksum: damaged, or not a tar archive");
+  }
+}
+
+/** Octal digits amid blanks and NULs, or GNU's base 256; undefined if neither, or beyond 2^53. */
+export function parseNumber(block: Uint8Array, start: number, end: number): number | undefined {
+  if (block[start]! & 0x80) return parseBase256(block, start, end);
+  while (start < end && isPadding(block[start]!)) start++;
+  while (end > start && isPadding(block[end - 1]!)) end--;
+  let value = 0;
+  for (let i = start; i < end; i++) {
+    const digit = block[i]! - 48;
+    // A NUL ends the number, whatever follows it.
+    if (digit === -48) break;
+    if (digit < 0 || digit > 7) return undefined;
+    value = value * 8 + digit;
+  }
+  return value;
+}
+
+const isPadding = (byte: number) => byte === 32 || byte === 0;
+
+/** Two's complement, most significant byte first; the highest bit is the mark, the next one the sign. */
+function parseBase256(block: Uint8Array, start: number, end: number): number | undefined {
+  const negative = (block[start]! & 0x40) !== 0;
+  let value = 0;
+  for (let i = start; i < end; i++) {
+    const byte = negative ? ~block[i]! & 0xff : block[i]!;
+    value = value * 256 + (i === start ? byte & 0x7f : byte);
+    if (value > Number.MAX_SAFE_INTEGER) return undefined;
+  }
+  return negative ? -value - 1 : value;
+}
