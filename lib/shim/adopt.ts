@@ -1,0 +1,64 @@
+/**
+ * Taking over from a shim that died: its containers still run (their parent is now init or another reaper), so
+ * they are watched by pidfd. Their exit codes can't be had any more: 255 is told. Their pipes died with the
+ * shim, so output is lost from then on.
+ */
+import { Status } from "../api/types/task/task.ts";
+import { messageOf } from "../errors.ts";
+import { now } from "../rpc/timestamp.ts";
+import { pidfdOpen, Ready } from "../sys/mod.ts";
+import { type Container, newProcess } from "./container.ts";
+import { exited } from "./exit.ts";
+import { readRecord, startTime, type TaskRecord } from "./record.ts";
+import type { Shim } from "./shim.ts";
+import { readSpecFacts } from "./spec.ts";
+
+/** The exit code of a process whose own is not known. */
+const UNKNOWN = 255;
+
+/** Adopts every container that has a record below the state directory. */
+export async function adoptAll(shim: Shim): Promise<void> {
+  for (const namespace of await names(`${shim.state}/tasks`)) {
+    for (const id of await names(`${shim.state}/tasks/${namespace}`)) {
+      const bundle = `${shim.state}/tasks/${namespace}/${id}`;
+      try {
+        const record = await readRecord(bundle);
+        if (record) await adopt(shim, bundle, record);
+      } catch (error) {
+        console.error(`task ${id} in namespace ${namespace} can't be adopted: ${messageOf(error)}`);
+      }
+    }
+  }
+}
+
+async function adopt(shim: Shim, bundle: string, record: TaskRecord): Promise<void> {
+  const { namespace, id, runtime, mounts, stdio, pid } = record;
+  const init = newProcess("", stdio);
+  const facts = await readSpecFacts(bundle);
+  const container: Container = { namespace, id, bundle, runtime, mounts, facts, init, execs: new Map() };
+  init.pid = pid;
+  await shim.containers.add(namespace, id, () => Promise.resolve(container));
+  const waits = await Deno.lstat(`${runtime.root}/${id}/exec.fifo`).then(() => true, () => false);
+  init.status = waits ? Status.CREATED : Status.RUNNING;
+  const fd = pidfdOpen(pid);
+  const end = () => exited(shim, container, init, { code: UNKNOWN, at: now() });
+  if (fd === undefined || await startTime(pid) !== record.startTime) {
+    if (fd !== undefined) shim.epoll.close(fd);
+    return end();
+  }
+  shim.epoll.arm(fd, Ready.READ, () => {
+    shim.epoll.close(fd);
+    end();
+  });
+}
+
+async function names(path: string): Promise<string[]> {
+  try {
+    return (await Array.fromAsync(Deno.readDir(path))).filter((entry) => entry.isDirectory).map(({ name }) =>
+      name
+    );
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}

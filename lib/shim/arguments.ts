@@ -1,0 +1,29 @@
+/** The shim's command line. */
+import { invalidArgument } from "../errors.ts";
+
+export interface ShimArguments {
+  /** The daemon's state directory. */
+  readonly state: string;
+  /** The daemon's ttrpc socket, which takes events. */
+  readonly address: string;
+}
+
+/** Where the shim of a daemon listens. */
+export const shimSocket = (state: string) => `${state}/shim/shim.sock`;
+
+/** What the shim writes to its standard output when it serves. */
+export const READY = "ready\n";
+
+/** Reads `--state DIR --address SOCK` (or `--name=value`). Throws InvalidArgument. */
+export function parseArguments(args: readonly string[]): ShimArguments {
+  const values: Record<string, string> = {};
+  for (let n = 0; n < args.length; n++) {
+    const [, name, value] = /^--(state|address)(?:=(.*))?$/s.exec(args[n]!) ?? [];
+    if (!name) throw invalidArgument(`shim: ${args[n]}`);
+    values[name] = value ?? args[++n] ?? "";
+  }
+  const { state, address } = values;
+  if (!state?.startsWith("/")) throw invalidArgument("shim: --state must be an absolute path");
+  if (!address) throw invalidArgument("shim: --address is needed");
+  return { state, address };
+}

@@ -1,0 +1,114 @@
+/** What the shim knows of a container and of each process that runs in it. */
+import type { Timestamp } from "../api/google/protobuf/timestamp.ts";
+import type { Mount } from "../api/types/mount.ts";
+import { Status } from "../api/types/task/task.ts";
+import { alreadyExists, notFound } from "../errors.ts";
+import type { Runtime } from "./runc.ts";
+import type { SpecFacts } from "./spec.ts";
+import type { Stdio, StdioPaths } from "./stdio.ts";
+
+/** One process: the container's first (`execId` is empty) or one of its execs. */
+export interface Process {
+  readonly execId: string;
+  readonly paths: StdioPaths;
+  stdio?: Stdio;
+  pid: number;
+  status: Status;
+  exitCode: number;
+  exitedAt?: Timestamp;
+  /** Resolves when it has ended. */
+  readonly ended: Promise<void>;
+  /** Resolves `ended`. */
+  end(): void;
+  /** Runs changes of this process one after the other. */
+  turn: Promise<unknown>;
+  /** Set while Start is under way: its event goes before that of the exit. */
+  starting?: Starting;
+}
+
+/** What happened during a start. */
+export interface Starting {
+  /** Tells of the exit; called when the start is over. */
+  ended?: () => void;
+  /** Called at once when the process ends. */
+  onEnd?: () => void;
+}
+
+export interface Container {
+  readonly namespace: string;
+  readonly id: string;
+  readonly bundle: string;
+  readonly runtime: Runtime;
+  readonly mounts: readonly Mount[];
+  readonly facts: SpecFacts;
+  readonly init: Process;
+  /** By exec id. */
+  readonly execs: Map<string, Process>;
+}
+
+/** A process that has not been started. */
+export function newProcess(execId: string, paths: StdioPaths): Process {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return {
+    execId,
+    paths,
+    pid: 0,
+    status: Status.CREATED,
+    exitCode: 0,
+    ended: promise,
+    end: resolve,
+    turn: Promise.resolve(),
+  };
+}
+
+/** Runs `change` after all earlier changes of the process. */
+export function inTurn<R>(process: Process, change: () => Promise<R>): Promise<R> {
+  const result = process.turn.then(change);
+  process.turn = result.catch(() => {});
+  return result;
+}
+
+/** The first process, or the exec with that id. Throws NotFound. */
+export function processOf(container: Container, execId: string): Process {
+  if (!execId) return container.init;
+  const process = container.execs.get(execId);
+  if (!process) throw notFound(`process ${execId} in container ${container.id}: process does not exist`);
+  return process;
+}
+
+/** Every container of the shim. */
+export class Containers {
+  readonly #all = new Map<string, Container>();
+  readonly #coming = new Set<string>();
+
+  /** Throws NotFound. */
+  get(namespace: string, id: string): Container {
+    const container = this.#all.get(keyOf(namespace, id));
+    if (!container) throw notFound(`container ${id} in namespace ${namespace}: container not created`);
+    return container;
+  }
+
+  /** Keeps the name while `make` makes the container. Throws AlreadyExists. */
+  async add(namespace: string, id: string, make: () => Promise<Container>): Promise<Container> {
+    const key = keyOf(namespace, id);
+    if (this.#all.has(key) || this.#coming.has(key)) throw alreadyExists(`task ${id}`);
+    this.#coming.add(key);
+    try {
+      const container = await make();
+      this.#all.set(key, container);
+      return container;
+    } finally {
+      this.#coming.delete(key);
+    }
+  }
+
+  remove(container: Container): void {
+    this.#all.delete(keyOf(container.namespace, container.id));
+  }
+
+  get size(): number {
+    return this.#all.size + this.#coming.size;
+  }
+}
+
+const keyOf = (namespace: string, id: string) => `${namespace}/${id}`;

@@ -1,0 +1,68 @@
+/** Create: mounts the root file system and has runc make the container, whose process then waits for Start. */
+import type { CreateTaskRequest } from "../api/runtime/task/v3/shim.ts";
+import { invalidArgument, unimplemented } from "../errors.ts";
+import { mountAll, unmountAll } from "../sys/mod.ts";
+import { type Container, newProcess } from "./container.ts";
+import { exited } from "./exit.ts";
+import { fileOf, writeRecord } from "./record.ts";
+import { runRunc } from "./runc.ts";
+import { runtimeOf } from "./runtime.ts";
+import { publish, type Shim } from "./shim.ts";
+import { readSpecFacts } from "./spec.ts";
+import { Stdio } from "./stdio.ts";
+import { Topic } from "./topics.ts";
+
+/** Makes a container; gives the pid of its first process. Everything is undone if a step fails. */
+export async function create(shim: Shim, namespace: string, request: CreateTaskRequest): Promise<number> {
+  if (request.terminal) throw unimplemented("a task with a terminal");
+  if (request.checkpoint) throw unimplemented("a task from a checkpoint");
+  if (!request.bundle.startsWith("/")) throw invalidArgument(`bundle ${JSON.stringify(request.bundle)}`);
+  using _hold = shim.reaper.hold();
+  const container = await shim.containers.add(namespace, request.id, () => make(shim, namespace, request));
+  const { init, bundle } = container;
+  publish(shim, container, Topic.create, {
+    containerId: container.id,
+    bundle,
+    rootfs: request.rootfs,
+    io: { ...init.paths },
+    checkpoint: "",
+    pid: init.pid,
+  });
+  shim.reaper.watch(init.pid, (ended) => exited(shim, container, init, ended));
+  return init.pid;
+}
+
+async function make(shim: Shim, namespace: string, request: CreateTaskRequest): Promise<Container> {
+  const { id, bundle, rootfs: mounts, stdin, stdout, stderr, terminal } = request;
+  const runtime = runtimeOf(shim.state, namespace, request.options);
+  const facts = await readSpecFacts(bundle);
+  const init = newProcess("", { stdin, stdout, stderr, terminal });
+  const container = { namespace, id, bundle, runtime, mounts, facts, init, execs: new Map() };
+  await using undo = new AsyncDisposableStack();
+  if (mounts.length) {
+    undo.defer(() => unmountAll(`${bundle}/rootfs`));
+    mountAll(mounts, `${bundle}/rootfs`);
+  }
+  const stdio = init.stdio = undo.use(new Stdio(init.paths));
+  await createByRunc(shim, container, stdio);
+  undo.defer(() =>
+    runRunc(shim.reaper, runtime, { args: ["delete", "--force", id], log: `${bundle}/log.json` })
+  );
+  init.pid = Number(await Deno.readTextFile(fileOf(container, init, "pid")));
+  stdio.connect(shim.epoll);
+  await writeRecord(container);
+  undo.move();
+  return container;
+}
+
+function createByRunc(shim: Shim, container: Container, stdio: Stdio): Promise<void> {
+  const { id, bundle, runtime, init } = container;
+  const args = ["create", "--bundle", bundle, "--pid-file", fileOf(container, init, "pid")];
+  if (runtime.noPivotRoot) args.push("--no-pivot");
+  if (runtime.noNewKeyring) args.push("--no-new-keyring");
+  return runRunc(shim.reaper, runtime, {
+    args: [...args, id],
+    log: `${bundle}/log.json`,
+    descriptors: stdio.descriptors,
+  });
+}

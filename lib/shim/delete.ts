@@ -1,0 +1,70 @@
+/** Delete: removes what is left of a process that has ended. */
+import { Status } from "../api/types/task/task.ts";
+import { failedPrecondition } from "../errors.ts";
+import { kill, unmountAll } from "../sys/mod.ts";
+import { readFootprint, removeCgroups } from "./cgroup.ts";
+import { type Container, inTurn, type Process } from "./container.ts";
+import { killAll } from "./exit.ts";
+import { runRunc } from "./runc.ts";
+import { publish, type Shim } from "./shim.ts";
+import { Topic } from "./topics.ts";
+
+/** Milliseconds for output that something else still holds open. */
+const DRAIN = 2000;
+
+/** Deletes a process, or the container with its first one. Throws FailedPrecondition while it runs. */
+export function remove(shim: Shim, container: Container, process: Process): Promise<void> {
+  return inTurn(
+    process,
+    () => process.execId ? removeExec(container, process) : removeContainer(shim, container),
+  );
+}
+
+async function removeExec(container: Container, process: Process): Promise<void> {
+  refuseRunning(process);
+  await process.stdio?.drain(DRAIN);
+  process.stdio?.[Symbol.dispose]();
+  container.execs.delete(process.execId);
+}
+
+async function removeContainer(shim: Shim, container: Container): Promise<void> {
+  const { init, execs, bundle } = container;
+  refuseRunning(init);
+  if (init.status === Status.CREATED) {
+    kill(init.pid, 9);
+    await init.ended;
+  }
+  for (const process of execs.values()) {
+    if (process.status !== Status.CREATED) await process.ended;
+  }
+  await Promise.all([removeTraces(shim, container), init.stdio?.drain(DRAIN)]);
+  if (container.mounts.length) await unmountAll(`${bundle}/rootfs`);
+  for (const process of [init, ...execs.values()]) process.stdio?.[Symbol.dispose]();
+  shim.containers.remove(container);
+  publish(shim, container, Topic.delete, {
+    containerId: container.id,
+    pid: init.pid,
+    exitStatus: init.exitCode,
+    exitedAt: init.exitedAt,
+    id: "",
+  });
+}
+
+function refuseRunning(process: Process): void {
+  if (process.status !== Status.CREATED && process.status !== Status.STOPPED) {
+    throw failedPrecondition("cannot delete a running process");
+  }
+}
+
+/** Removes runc's state and the cgroups: by hand where that is all there is, else by `runc delete`. */
+async function removeTraces(shim: Shim, container: Container): Promise<void> {
+  const { id, runtime, facts, bundle } = container;
+  if (!facts.ownPids) await killAll(container);
+  const footprint = await readFootprint(runtime.root, id);
+  if (!footprint || footprint.resctrl || facts.stopHooks || runtime.systemdCgroup) {
+    await runRunc(shim.reaper, runtime, { args: ["delete", "--force", id], log: `${bundle}/log.json` });
+    return;
+  }
+  await removeCgroups(footprint);
+  await Deno.remove(`${runtime.root}/${id}`, { recursive: true });
+}

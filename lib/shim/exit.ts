@@ -1,0 +1,49 @@
+/** What follows when a process of a container has ended. */
+import { Status } from "../api/types/task/task.ts";
+import { kill } from "../sys/mod.ts";
+import { processesIn, readFootprint } from "./cgroup.ts";
+import type { Container, Process, Starting } from "./container.ts";
+import type { Ended } from "./reaper.ts";
+import { publish, type Shim } from "./shim.ts";
+import { Topic } from "./topics.ts";
+
+/** Notes the end of a process and tells everybody; after its start event, if that is still to come. */
+export function exited(shim: Shim, container: Container, process: Process, ended: Ended): void {
+  if (process.starting) {
+    process.starting.ended = () => exited(shim, container, process, ended);
+    process.starting.onEnd?.();
+    return;
+  }
+  process.status = Status.STOPPED;
+  process.exitCode = ended.code;
+  process.exitedAt = ended.at;
+  if (process === container.init && !container.facts.ownPids) void killAll(container);
+  publish(shim, container, Topic.exit, {
+    containerId: container.id,
+    id: process.execId || container.id,
+    pid: process.pid,
+    exitStatus: ended.code,
+    exitedAt: ended.at,
+  });
+  process.end();
+}
+
+/** Runs a start; an exit that happens meanwhile is told after `start` has told of its success. */
+export async function whileStarting(process: Process, start: () => Promise<void>): Promise<void> {
+  const starting: Starting = process.starting = {};
+  try {
+    await start();
+  } finally {
+    process.starting = undefined;
+    starting.ended?.();
+  }
+}
+
+const SIGKILL = 9;
+
+/** Kills every process of a container, by its cgroup. */
+export async function killAll(container: Container, signal = SIGKILL): Promise<void> {
+  const footprint = await readFootprint(container.runtime.root, container.id);
+  if (!footprint) return;
+  for (const pid of await processesIn(footprint)) kill(pid, signal);
+}

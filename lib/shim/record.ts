@@ -1,0 +1,64 @@
+/**
+ * What the shim writes into a bundle, so that another can take over if it dies: `task.json`, and
+ * `exec-<id>.json` for an exec.
+ */
+import type { Mount } from "../api/types/mount.ts";
+import type { Runtime } from "./runc.ts";
+import type { Container, Process } from "./container.ts";
+import type { StdioPaths } from "./stdio.ts";
+
+/** The contents of task.json. */
+export interface TaskRecord {
+  readonly id: string;
+  readonly namespace: string;
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat: with the pid it names a process for good. */
+  readonly startTime: string;
+  readonly stdio: StdioPaths;
+  readonly runtime: Runtime;
+  readonly mounts: readonly Mount[];
+}
+
+const FILE = "task.json";
+
+/** Writes it; called once the container exists. */
+export async function writeRecord(container: Container): Promise<void> {
+  const { id, namespace, init, runtime, mounts, bundle } = container;
+  const record: TaskRecord = {
+    id,
+    namespace,
+    pid: init.pid,
+    startTime: await startTime(init.pid) ?? "",
+    stdio: init.paths,
+    runtime,
+    mounts,
+  };
+  await Deno.writeTextFile(`${bundle}/.${FILE}`, JSON.stringify(record), { mode: 0o600 });
+  await Deno.rename(`${bundle}/.${FILE}`, `${bundle}/${FILE}`);
+}
+
+/** Reads it; undefined if the bundle has none. */
+export async function readRecord(bundle: string): Promise<TaskRecord | undefined> {
+  try {
+    return JSON.parse(await Deno.readTextFile(`${bundle}/${FILE}`));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** When a process was started, in clock ticks since the boot; undefined if it is gone or a zombie. */
+export async function startTime(pid: number): Promise<string | undefined> {
+  try {
+    const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+/** The path of a file that belongs to one process of a container. */
+export function fileOf(container: { bundle: string }, process: Pick<Process, "execId">, suffix: string) {
+  return `${container.bundle}/${process.execId ? `exec-${process.execId}` : "init"}.${suffix}`;
+}

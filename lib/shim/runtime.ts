@@ -1,0 +1,29 @@
+/** The runtime options of a request, as the shim understands them. */
+import type { Any } from "../api/google/protobuf/any.ts";
+import { Options } from "../api/types/runc/options/oci.ts";
+import { invalidArgument, unimplemented } from "../errors.ts";
+import { nameOf } from "../rpc/any.ts";
+import type { Runtime } from "./runc.ts";
+
+const OPTIONS = "containerd.runc.v1.Options";
+
+/** Which runc serves a container. Throws InvalidArgument for options of another kind. */
+export function runtimeOf(state: string, namespace: string, any: Any | undefined): Runtime {
+  const options = decode(any);
+  if (options?.shimCgroup) throw unimplemented("a shim in a cgroup of its own");
+  return {
+    binary: options?.binaryName || "runc",
+    root: `${options?.root || `${state}/runc`}/${namespace}`,
+    systemdCgroup: options?.systemdCgroup ?? false,
+    noPivotRoot: options?.noPivotRoot ?? false,
+    noNewKeyring: options?.noNewKeyring ?? false,
+  };
+}
+
+function decode(any: Any | undefined): Options | undefined {
+  if (!any?.typeUrl) return undefined;
+  if (nameOf(any.typeUrl) !== OPTIONS) {
+    throw invalidArgument(`runtime options are ${any.typeUrl}, not ${OPTIONS}`);
+  }
+  return Options.decode(any.value);
+}

@@ -1,0 +1,110 @@
+/** The shim's face: containerd's task service, versions 2 and 3, over its operations. */
+import { TaskDefinition as TaskV2 } from "../api/runtime/task/v2/shim.ts";
+import { type StateResponse, TaskDefinition as TaskV3 } from "../api/runtime/task/v3/shim.ts";
+import { ProcessDetails } from "../api/types/runc/options/oci.ts";
+import type { ProcessInfo } from "../api/types/task/task.ts";
+import { failedPrecondition } from "../errors.ts";
+import { anyOf } from "../rpc/any.ts";
+import { type CallContext, type Service, service, type ServiceImpl } from "../rpc/service.ts";
+import { processesIn, readFootprint } from "./cgroup.ts";
+import { type Container, type Process, processOf } from "./container.ts";
+import { create } from "./create.ts";
+import { remove } from "./delete.ts";
+import { exec } from "./exec.ts";
+import type { Shim } from "./shim.ts";
+import { pause, resume, signal } from "./signal.ts";
+import { start } from "./start.ts";
+
+/** Both versions; their messages are the same. */
+export function taskServices(shim: Shim): Service[] {
+  const impl = taskImpl(shim);
+  return [service(TaskV2, impl), service(TaskV3, impl)];
+}
+
+function taskImpl(shim: Shim): ServiceImpl<typeof TaskV3> {
+  const find = (id: string, context: CallContext) => shim.containers.get(namespaceOf(context), id);
+  return {
+    create: async (request, context) => ({ pid: await create(shim, namespaceOf(context), request) }),
+    start: async ({ id, execId }, context) => {
+      const container = find(id, context);
+      return { pid: await start(shim, container, processOf(container, execId)) };
+    },
+    delete: async ({ id, execId }, context) => {
+      const container = find(id, context);
+      const process = processOf(container, execId);
+      await remove(shim, container, process);
+      return { pid: process.pid, exitStatus: process.exitCode, exitedAt: process.exitedAt };
+    },
+    exec: async ({ id, ...request }, context) => {
+      await exec(shim, find(id, context), { id, ...request });
+      return {};
+    },
+    kill: async ({ id, execId, signal: number, all: everyone }, context) => {
+      const container = find(id, context);
+      await signal(shim, container, processOf(container, execId), { number, everyone });
+      return {};
+    },
+    wait: async ({ id, execId }, context) => {
+      const process = processOf(find(id, context), execId);
+      await process.ended;
+      return { exitStatus: process.exitCode, exitedAt: process.exitedAt };
+    },
+    state: async ({ id, execId }, context) => {
+      const container = await find(id, context);
+      return stateOf(container, processOf(container, execId));
+    },
+    pids: async ({ id }, context) => ({ processes: await list(find(id, context)) }),
+    closeIO: async ({ id, execId, stdin }, context) => {
+      const process = await processOf(find(id, context), execId);
+      if (stdin) process.stdio?.closeStdin();
+      return {};
+    },
+    pause: async ({ id }, context) => {
+      await pause(shim, find(id, context));
+      return {};
+    },
+    resume: async ({ id }, context) => {
+      await resume(shim, find(id, context));
+      return {};
+    },
+    connect: async ({ id }, context) => {
+      const { init } = await find(id, context);
+      return { shimPid: Deno.pid, taskPid: init.pid, version: "" };
+    },
+    shutdown: async () => {
+      // It serves other containers too, so it goes only when it has none.
+      if (shim.containers.size === 0) await shim.quit();
+      return {};
+    },
+  };
+}
+
+function namespaceOf({ namespace }: CallContext): string {
+  if (!namespace) throw failedPrecondition("namespace is required");
+  return namespace;
+}
+
+function stateOf(container: Container, process: Process): StateResponse {
+  return {
+    id: container.id,
+    bundle: container.bundle,
+    pid: process.pid,
+    status: process.status,
+    ...process.paths,
+    exitStatus: process.exitCode,
+    exitedAt: process.exitedAt,
+    execId: process.execId,
+  };
+}
+
+async function list(container: Container): Promise<ProcessInfo[]> {
+  const footprint = await readFootprint(container.runtime.root, container.id);
+  const execs = new Map([...container.execs.values()].map((process) => [process.pid, process.execId]));
+  return (footprint ? await processesIn(footprint) : []).map((pid) => {
+    const execId = execs.get(pid);
+    const info = execId === undefined
+      ? undefined
+      : anyOf("containerd.runc.v1.ProcessDetails", ProcessDetails, { execId });
+    return { pid, info };
+  });
+}

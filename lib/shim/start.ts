@@ -1,0 +1,97 @@
+/** Start: lets a created container's process go on, or has runc start an exec. */
+import { Status } from "../api/types/task/task.ts";
+import { Code, CtrError, failedPrecondition } from "../errors.ts";
+import { Access, openFd, Ready } from "../sys/mod.ts";
+import { type Container, inTurn, type Process } from "./container.ts";
+import { exited, whileStarting } from "./exit.ts";
+import { fileOf } from "./record.ts";
+import { runRunc } from "./runc.ts";
+import { publish, type Shim } from "./shim.ts";
+import { Stdio } from "./stdio.ts";
+import { Topic } from "./topics.ts";
+import { specOf } from "./exec.ts";
+
+/** Starts a process; gives its pid. Throws FailedPrecondition if it was started before. */
+export function start(shim: Shim, container: Container, process: Process): Promise<number> {
+  return inTurn(process, async () => {
+    if (process.status !== Status.CREATED) {
+      const state = process.status === Status.STOPPED ? "stopped" : "running";
+      throw failedPrecondition(`cannot start a ${state} process`);
+    }
+    using _hold = shim.reaper.hold();
+    await whileStarting(
+      process,
+      () => process.execId ? startExec(shim, container, process) : startInit(shim, container),
+    );
+    return process.pid;
+  });
+}
+
+async function startInit(shim: Shim, container: Container): Promise<void> {
+  const { id, init, runtime, bundle, facts } = container;
+  const fifo = `${runtime.root}/${id}/exec.fifo`;
+  if (facts.startHooks || !await exists(fifo)) {
+    await runRunc(shim.reaper, runtime, { args: ["start", id], log: `${bundle}/log.json` });
+  } else {
+    await letGo(shim, init, fifo);
+  }
+  init.status = Status.RUNNING;
+  publish(shim, container, Topic.start, { containerId: id, pid: init.pid });
+}
+
+/**
+ * What `runc start` does, without a process of its own: the container's process waits until somebody reads its
+ * FIFO, and goes on.
+ */
+async function letGo(shim: Shim, init: Process, fifo: string): Promise<void> {
+  const fd = openFd(fifo, Access.READ | Access.NONBLOCK);
+  try {
+    const starting = init.starting!;
+    const gone = new Promise<"gone">((resolve) => starting.onEnd = () => resolve("gone"));
+    const ready = new Promise<"ready">((resolve) => shim.epoll.arm(fd, Ready.READ, () => resolve("ready")));
+    if (starting.ended || await Promise.race([gone, ready]) === "gone") {
+      throw new CtrError(Code.Unknown, "cannot start a container whose process has ended");
+    }
+  } finally {
+    shim.epoll.close(fd);
+  }
+  await Deno.remove(fifo);
+}
+
+async function startExec(shim: Shim, container: Container, process: Process): Promise<void> {
+  const { id, runtime } = container;
+  const pidFile = fileOf(container, process, "pid");
+  const specFile = fileOf(container, process, "json");
+  const log = fileOf(container, process, "log");
+  using undo = new DisposableStack();
+  const stdio = process.stdio = undo.use(new Stdio(process.paths));
+  await Deno.writeFile(specFile, specOf(process), { mode: 0o600 });
+  try {
+    await runRunc(shim.reaper, runtime, {
+      args: ["exec", "--process", specFile, "--detach", "--pid-file", pidFile, id],
+      log,
+      descriptors: stdio.descriptors,
+    });
+    process.pid = Number(await Deno.readTextFile(pidFile));
+  } catch (error) {
+    process.status = Status.STOPPED;
+    process.exitCode = 255;
+    process.end();
+    throw error;
+  } finally {
+    await Promise.all([specFile, pidFile, log].map((file) => Deno.remove(file).catch(() => {})));
+  }
+  stdio.connect(shim.epoll);
+  undo.move();
+  process.status = Status.RUNNING;
+  publish(shim, container, Topic.execStarted, {
+    containerId: id,
+    execId: process.execId,
+    pid: process.pid,
+  });
+  shim.reaper.watch(process.pid, (ended) => exited(shim, container, process, ended));
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
+}

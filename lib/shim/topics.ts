@@ -1,0 +1,22 @@
+/** The events that the shim publishes: topic, message, codec. */
+import {
+  TaskCreate,
+  TaskDelete,
+  TaskExecAdded,
+  TaskExecStarted,
+  TaskExit,
+  TaskPaused,
+  TaskResumed,
+  TaskStart,
+} from "../api/events/task.ts";
+
+export const Topic = {
+  create: ["/tasks/create", "TaskCreate", TaskCreate],
+  start: ["/tasks/start", "TaskStart", TaskStart],
+  exit: ["/tasks/exit", "TaskExit", TaskExit],
+  delete: ["/tasks/delete", "TaskDelete", TaskDelete],
+  execAdded: ["/tasks/exec-added", "TaskExecAdded", TaskExecAdded],
+  execStarted: ["/tasks/exec-started", "TaskExecStarted", TaskExecStarted],
+  paused: ["/tasks/paused", "TaskPaused", TaskPaused],
+  resumed: ["/tasks/resumed", "TaskResumed", TaskResumed],
+} as const;

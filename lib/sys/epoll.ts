@@ -1,0 +1,70 @@
+/**
+ * Waiting for many descriptors at once: one epoll set, one thread of the pool.
+ *
+ * A watch fires once and is then quiet until it is armed again, so that a descriptor which stays ready
+ * while its counterpart is full costs nothing.
+ */
+import { check, libc } from "./libc.ts";
+import { closeDescriptor } from "./pipe.ts";
+
+const c = libc({
+  epoll_create1: { parameters: ["i32"], result: "i32" },
+  epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32", nonblocking: true },
+});
+
+/** What to wait for. Ends and errors of the other side always fire. */
+export const Ready = { READ: 1, WRITE: 4 } as const;
+
+/** What to wait for. */
+export type Ready = typeof Ready[keyof typeof Ready];
+
+const EPOLL_CLOEXEC = 0o2000000;
+const EPOLLONESHOT = 1 << 30;
+const ADD = 1;
+const DELETE = 2;
+const MODIFY = 3;
+const BATCH = 128;
+
+// struct epoll_event is packed on x86_64 alone.
+const packed = Deno.build.arch === "x86_64";
+const SIZE = packed ? 12 : 16;
+const DATA = packed ? 4 : 8;
+
+/** The set. Its loop starts with the first watch and keeps the process alive. */
+export class Epoll {
+  readonly #fd = check(c.epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
+  readonly #watches = new Map<number, () => void>();
+  #running = false;
+
+  /** Calls `fire` when `fd` is ready, once; call again for the next time. */
+  arm(fd: number, ready: Ready, fire: () => void): void {
+    const known = this.#watches.has(fd);
+    const event = new Uint8Array(SIZE);
+    const view = new DataView(event.buffer);
+    view.setUint32(0, ready | EPOLLONESHOT, true);
+    view.setInt32(DATA, fd, true);
+    check(c.epoll_ctl(this.#fd, known ? MODIFY : ADD, fd, event), "epoll_ctl");
+    this.#watches.set(fd, fire);
+    if (!this.#running) void this.#run();
+  }
+
+  /** Forgets `fd` and closes it. Every descriptor that was ever armed must be closed by this. */
+  close(fd: number): void {
+    if (this.#watches.delete(fd)) c.epoll_ctl(this.#fd, DELETE, fd, null);
+    closeDescriptor(fd);
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    const events = new Uint8Array(SIZE * BATCH);
+    const view = new DataView(events.buffer);
+    for (;;) {
+      const count = await c.epoll_wait(this.#fd, events, BATCH, -1);
+      // The wait was on another thread, where errno can't be read; only a signal can have ended it.
+      for (let n = 0; n < count; n++) {
+        this.#watches.get(view.getInt32(n * SIZE + DATA, true))?.();
+      }
+    }
+  }
+}

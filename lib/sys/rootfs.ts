@@ -1,0 +1,94 @@
+/** Mounting a container's root file system from what a snapshotter says, and unmounting it. */
+import type { Mount } from "../api/types/mount.ts";
+import { Code, CtrError } from "../errors.ts";
+import { check, cstring, Errno, libc, SystemError } from "./libc.ts";
+
+const c = libc({
+  mount: { parameters: ["buffer", "buffer", "buffer", "u64", "buffer"], result: "i32" },
+});
+// Unmounting may wait for the disk, so it has a thread; a raw system call's errno is lost there, hence the
+// retry on this one when it fails.
+const slow = libc({ umount2: { parameters: ["buffer", "i32"], result: "i32", nonblocking: true } });
+const quick = libc({ umount2: { parameters: ["buffer", "i32"], result: "i32" } });
+
+const MS_RDONLY = 1n;
+const MS_REMOUNT = 32n;
+const MS_BIND = 4096n;
+const MS_REC = 16384n;
+const PROPAGATION = (1n << 17n) | (1n << 18n) | (1n << 19n) | (1n << 20n);
+
+const flags: Readonly<Record<string, bigint>> = {
+  ro: MS_RDONLY,
+  nosuid: 2n,
+  nodev: 4n,
+  noexec: 8n,
+  sync: 16n,
+  remount: MS_REMOUNT,
+  mand: 64n,
+  dirsync: 128n,
+  noatime: 1024n,
+  nodiratime: 2048n,
+  bind: MS_BIND,
+  rbind: MS_BIND | MS_REC,
+  unbindable: 1n << 17n,
+  runbindable: (1n << 17n) | MS_REC,
+  private: 1n << 18n,
+  rprivate: (1n << 18n) | MS_REC,
+  slave: 1n << 19n,
+  rslave: (1n << 19n) | MS_REC,
+  shared: 1n << 20n,
+  rshared: (1n << 20n) | MS_REC,
+  relatime: 1n << 21n,
+  strictatime: 1n << 24n,
+};
+const ignored = new Set(["defaults", "rw", "suid", "dev", "exec", "async", "atime", "loop"]);
+/** What mount(2) takes as options: a page, with the NUL. */
+const PAGE = 4095;
+
+/** Mounts each on `target` (below it where a mount names a target of its own), in order. */
+export function mountAll(mounts: readonly Mount[], target: string): void {
+  for (const mount of mounts) mountOne(mount, mount.target ? `${target}/${mount.target}` : target);
+}
+
+function mountOne(mount: Mount, target: string): void {
+  let bits = 0n;
+  const rest: string[] = [];
+  for (const option of mount.options) {
+    if (flags[option] !== undefined) bits |= flags[option];
+    else if (!ignored.has(option)) rest.push(option);
+  }
+  const data = rest.join(",");
+  const what = `mount ${mount.type} ${mount.source} on ${target}`;
+  if (data.length > PAGE) throw new CtrError(Code.InvalidArgument, `${what}: options longer than a page`);
+  const propagation = bits & PROPAGATION;
+  const first = bits & ~PROPAGATION;
+  call(mount.source, target, mount.type, first, data, what);
+  // The kernel looks at a bind's other flags only in a second call.
+  if (first & MS_BIND && first & MS_RDONLY) {
+    call("", target, "", (first & ~MS_REC) | MS_REMOUNT, "", `${what} (read-only)`);
+  }
+  if (propagation) call("", target, "", propagation | (bits & MS_REC), "", `${what} (propagation)`);
+}
+
+function call(source: string, target: string, type: string, bits: bigint, data: string, what: string): void {
+  check(c.mount(cstring(source), cstring(target), cstring(type), bits, cstring(data)), what);
+}
+
+const UMOUNT_NOFOLLOW = 8;
+const MNT_DETACH = 2;
+
+/** Takes away everything mounted at `target`; nothing there is fine. A busy mount is detached. */
+export async function unmountAll(target: string): Promise<void> {
+  const path = cstring(target);
+  for (;;) {
+    if (await slow.umount2(path, UMOUNT_NOFOLLOW) === 0) continue;
+    try {
+      check(quick.umount2(path, UMOUNT_NOFOLLOW | MNT_DETACH), `unmount ${target}`);
+    } catch (error) {
+      if (error instanceof SystemError && (error.errno === Errno.EINVAL || error.errno === Errno.ENOENT)) {
+        return;
+      }
+      throw error;
+    }
+  }
+}
