@@ -1,0 +1,74 @@
+/** How a command reaches the daemon. */
+import { VersionDefinition } from "../api/services/version/v1/version.ts";
+import { Code, type CtrError, isError, messageOf, unavailable } from "../errors.ts";
+import { connectTtrpc } from "../rpc/ttrpc/client.ts";
+import type { Channel, ServiceDefinition, Stub } from "../rpc/service.ts";
+import type { Call, Globals } from "./command.ts";
+
+/** A daemon, spoken to in the call's namespace. */
+export interface Daemon extends AsyncDisposable {
+  readonly globals: Globals;
+  readonly channel: Channel;
+  /** A service of it, in the namespace of the call unless another is given. */
+  stub<D extends ServiceDefinition>(definition: D, more?: { namespace?: string; lease?: string }): Stub<D>;
+}
+
+/**
+ * Connects to the daemon of `--address`. When none runs at the default address one is started.
+ *
+ * Throws Unavailable, with what to do, if nobody answers.
+ */
+export async function connect({ globals }: Pick<Call, "globals">): Promise<Daemon> {
+  const channel = await open(globals);
+  return {
+    globals,
+    channel,
+    stub: (definition, more) =>
+      channel.stub(definition, { namespace: globals.namespace, signal: globals.signal, ...more }),
+    [Symbol.asyncDispose]: () => channel[Symbol.asyncDispose](),
+  };
+}
+
+async function open(globals: Globals): Promise<Channel> {
+  try {
+    return await dial(globals);
+  } catch (error) {
+    if (!isError(error, Code.Unavailable)) throw error;
+    if (!globals.autostart || globals.addressGiven) throw unreachable(globals, error);
+  }
+  const { startDaemon } = await import("./autostart.ts");
+  await startDaemon(globals.address);
+  return await dial(globals);
+}
+
+/** ttrpc, which is light, to our daemon; gRPC, which takes time to load, to a foreign one. */
+async function dial({ address, connectTimeout, signal }: Globals): Promise<Channel> {
+  const limit = connectTimeout > 0 ? AbortSignal.timeout(connectTimeout) : signal;
+  const light = await connectTtrpc(`${address}.ttrpc`).catch(() => undefined);
+  if (light && await speaks(light, limit)) return light;
+  await light?.[Symbol.asyncDispose]();
+  if (!await exists(address)) throw unavailable(`no socket at ${address}`);
+  const { connectGrpc } = await import("../rpc/grpc/client.ts");
+  return await connectGrpc(address);
+}
+
+/** Whether all services are there: Go's containerd serves little over ttrpc. */
+async function speaks(channel: Channel, signal?: AbortSignal): Promise<boolean> {
+  try {
+    await channel.stub(VersionDefinition).version({}, { signal });
+    return true;
+  } catch (error) {
+    if (isError(error, Code.Unimplemented) || isError(error, Code.Unavailable)) return false;
+    throw error;
+  }
+}
+
+const exists = (path: string) => Deno.lstat(path).then(() => true, () => false);
+
+function unreachable(globals: Globals, error: CtrError): CtrError {
+  const advice = globals.addressGiven
+    ? "is a daemon running there?"
+    : `start one with "ctr daemon", or leave out --no-autostart`;
+  const reason = messageOf(error).replace(/: unavailable$/, "");
+  return unavailable(`cannot reach a daemon (${advice}): ${reason}`, { cause: error });
+}

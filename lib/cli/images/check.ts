@@ -1,0 +1,88 @@
+/** `ctr images check`: whether the content of images is here, how much of it, and whether it is unpacked. */
+import { ContentDefinition } from "../../api/services/content/v1/content.ts";
+import type { Image } from "../../api/services/images/v1/images.ts";
+import { SnapshotsDefinition } from "../../api/services/snapshots/v1/snapshots.ts";
+import { Code, isError } from "../../errors.ts";
+import type { Call } from "../command.ts";
+import { connect, type Daemon } from "../connect.ts";
+import { defaultSnapshotter } from "../flags.ts";
+import { print } from "../output/print.ts";
+import { binarySize } from "../output/sizes.ts";
+import { printTable } from "../output/table.ts";
+import { chainIdOf, diffIdsOf, type Manifest, manifestFor, type Part } from "./contents.ts";
+import { selectImages } from "./select.ts";
+
+/** What is known of one image. */
+interface State {
+  readonly status: string;
+  readonly size: string;
+  readonly complete: boolean;
+  readonly unpacked: boolean;
+  readonly error?: unknown;
+}
+
+export async function run(call: Call): Promise<void> {
+  const snapshotter = call.flags.text("snapshotter") || defaultSnapshotter;
+  await using daemon = await connect(call);
+  const images = await selectImages(daemon, call.args);
+  const states = await Promise.all(images.map((image) => check(daemon, image, snapshotter)));
+  const rows = images.map((image, at) => ({ image, state: states[at]! }));
+  if (call.flags.on("quiet")) {
+    print(
+      rows.filter(({ state }) => state.complete && state.unpacked).map(({ image }) => image.name + "\n").join(
+        "",
+      ),
+    );
+  } else if (rows.length || call.args.length === 0) {
+    printTable(["REF\tTYPE\tDIGEST\tSTATUS\tSIZE\tUNPACKED\t", ...rows.map(line)]);
+  }
+  const failed = states.find((state) => state.error !== undefined);
+  if (failed) throw failed.error;
+}
+
+const line = ({ image, state }: { image: Image; state: State }) =>
+  [image.name, image.target!.mediaType, image.target!.digest, state.status, state.size, state.unpacked].join(
+    "\t",
+  );
+
+async function check(daemon: Daemon, image: Image, snapshotter: string): Promise<State> {
+  try {
+    const manifest = await manifestFor(daemon, image.target!);
+    const required = [manifest.config, ...manifest.layers];
+    const here = await Promise.all(required.map((part) => isHere(daemon, part)));
+    const present = required.filter((_, at) => here[at]);
+    const complete = present.length === required.length;
+    return {
+      status: `${complete ? "complete" : "incomplete"} (${present.length}/${required.length})`,
+      size: `${binarySize(sum(present))}/${binarySize(sum(required))}`,
+      complete,
+      unpacked: await isUnpacked(daemon, manifest, snapshotter),
+    };
+  } catch (error) {
+    if (isError(error, Code.NotFound)) {
+      const size = `${binarySize(0)}/?`;
+      return { status: "unavailable (0/?)", size, complete: false, unpacked: false };
+    }
+    return { status: "error", size: "-", complete: false, unpacked: false, error };
+  }
+}
+
+const sum = (parts: readonly Part[]) => parts.reduce((total, part) => total + part.size, 0n);
+
+const isHere = (daemon: Daemon, { digest }: Part) => exists(daemon.stub(ContentDefinition).info({ digest }));
+
+async function isUnpacked(daemon: Daemon, manifest: Manifest, snapshotter: string): Promise<boolean> {
+  if (!await isHere(daemon, manifest.config)) return false;
+  const key = await chainIdOf(await diffIdsOf(daemon, manifest));
+  return await exists(daemon.stub(SnapshotsDefinition).stat({ snapshotter, key }));
+}
+
+async function exists(asked: Promise<unknown>): Promise<boolean> {
+  try {
+    await asked;
+    return true;
+  } catch (error) {
+    if (isError(error, Code.NotFound)) return false;
+    throw error;
+  }
+}

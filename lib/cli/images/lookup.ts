@@ -1,0 +1,56 @@
+/** Finds the image that a user means. */
+import { type Image, ImagesDefinition } from "../../api/services/images/v1/images.ts";
+import { NamespacesDefinition } from "../../api/services/namespaces/v1/namespace.ts";
+import { Code, isError, notFound } from "../../errors.ts";
+import type { Daemon } from "../connect.ts";
+
+/**
+ * The image of a name: as it is written, else as docker reads it. Throws NotFound, which says if another
+ * namespace has it.
+ */
+export async function findImage(daemon: Daemon, name: string): Promise<Image> {
+  const names = await readings(name);
+  const { namespace } = daemon.globals;
+  for (const reading of names) {
+    const image = await get(daemon, namespace, reading);
+    if (image) return image;
+  }
+  const elsewhere = await namespacesWith(daemon, names);
+  throw notFound(`image ${JSON.stringify(name)}${elsewhere}`);
+}
+
+/** A name and, if it is short, its canonical form. */
+async function readings(name: string): Promise<string[]> {
+  const { normalizeReference } = await import("../../remotes/mod.ts");
+  try {
+    const canonical = String(normalizeReference(name));
+    return canonical === name ? [name] : [name, canonical];
+  } catch {
+    return [name];
+  }
+}
+
+async function get(daemon: Daemon, namespace: string, name: string): Promise<Image | undefined> {
+  try {
+    return (await daemon.stub(ImagesDefinition, { namespace }).get({ name })).image;
+  } catch (error) {
+    if (isError(error, Code.NotFound)) return undefined;
+    throw error;
+  }
+}
+
+async function namespacesWith(daemon: Daemon, names: readonly string[]): Promise<string> {
+  const here = daemon.globals.namespace;
+  const { namespaces } = await daemon.stub(NamespacesDefinition).list({});
+  for (const { name: namespace } of namespaces) {
+    if (namespace === here) continue;
+    for (const name of names) {
+      if (await get(daemon, namespace, name)) {
+        return ` in namespace ${JSON.stringify(here)} (namespace ${
+          JSON.stringify(namespace)
+        } has it: use -n ${namespace})`;
+      }
+    }
+  }
+  return "";
+}

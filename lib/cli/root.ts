@@ -1,0 +1,78 @@
+/** All commands of the first level. Groups and code are loaded when one of them runs. */
+import type { Command } from "./command.ts";
+import { snapshotterFlag } from "./flags.ts";
+
+/** The commands, in the order of the help. */
+export const commands: readonly Command[] = [
+  {
+    name: "run",
+    usage: "run a container",
+    arguments: "Image|RootFS ID [COMMAND] [ARG...]",
+    description:
+      "Makes a container from an image and starts its process. The exit code is the process's own.",
+    examples: [
+      "run --rm docker.io/library/alpine:latest greeting echo hello",
+      "run -d alpine web sleep 1000",
+    ],
+    operands: 2,
+    lazyFlags: async () => (await import("./run/flags.ts")).runFlags,
+    load: () => import("./run/run.ts"),
+  },
+  { name: "images", aliases: ["image", "i"], usage: "manage images", group: () => import("./images/mod.ts") },
+  {
+    name: "containers",
+    aliases: ["c", "container"],
+    usage: "manage containers",
+    group: () => import("./containers/mod.ts"),
+  },
+  { name: "tasks", aliases: ["t", "task"], usage: "manage tasks", group: () => import("./tasks/mod.ts") },
+  { name: "content", usage: "manage content", group: () => import("./content/mod.ts") },
+  {
+    name: "snapshots",
+    aliases: ["snapshot"],
+    usage: "manage snapshots",
+    flags: [snapshotterFlag],
+    group: () => import("./snapshots/mod.ts"),
+  },
+  {
+    name: "namespaces",
+    aliases: ["namespace", "ns"],
+    usage: "manage namespaces",
+    group: () => import("./namespaces/mod.ts"),
+  },
+  { name: "leases", aliases: ["lease"], usage: "manage leases", group: () => import("./leases/mod.ts") },
+  {
+    name: "events",
+    aliases: ["event"],
+    usage: "show what happens, as it happens",
+    arguments: "[<filter>, ...]",
+    examples: ["events", "events 'topic~=/tasks/.*'"],
+    load: () => import("./events.ts"),
+  },
+  {
+    name: "plugins",
+    aliases: ["plugin"],
+    usage: "show what the daemon is made of",
+    group: () => import("./plugins/mod.ts"),
+  },
+  { name: "version", usage: "print the client and server versions", load: () => import("./version.ts") },
+  {
+    name: "daemon",
+    usage: "serve containers, images and the rest on a socket",
+    flags: [
+      { name: "config", short: "c", value: "path", usage: "configuration file" },
+      { name: "root", value: "path", usage: "directory of what is kept" },
+      { name: "state", value: "path", usage: "directory of what is gone after a reboot" },
+      { name: "address", short: "a", value: "path", usage: "socket to serve on" },
+      { name: "log-level", short: "l", value: "level", usage: "debug, info, warn or error" },
+    ],
+    load: () => import("./daemon.ts"),
+  },
+  {
+    name: "shim",
+    usage: "watch over containers (started by the daemon)",
+    hidden: true,
+    raw: true,
+    load: () => import("./shim.ts"),
+  },
+];
