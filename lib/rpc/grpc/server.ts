@@ -1,0 +1,150 @@
+/** A gRPC server over @grpc/grpc-js: what containerd's clients speak. */
+import { Buffer } from "node:buffer";
+import * as grpc from "@grpc/grpc-js";
+import { Code, CtrError, unimplemented } from "../../errors.ts";
+import { contextOf } from "../context.ts";
+import { Queue } from "../queue.ts";
+import type { CallContext, MethodDefinition, Service } from "../service.ts";
+import { statusOf } from "../status.ts";
+
+/** The longest message either way, as containerd has it. */
+const maxMessage = 16 << 20;
+
+/** A server that is running. */
+export interface GrpcServer extends AsyncDisposable {
+  /** Stops taking calls, cancels those under way, and waits for their end. */
+  shutdown(): Promise<void>;
+}
+
+/** Serves `services` at the unix socket `path` (which must not exist). */
+export async function serveGrpc(path: string, services: readonly Service[]): Promise<GrpcServer> {
+  const server = new grpc.Server({
+    "grpc.max_receive_message_length": maxMessage,
+    "grpc.max_send_message_length": maxMessage,
+    // Go's clients ping while a stream is idle; that is no abuse on a local socket.
+    "grpc.keepalive_permit_without_calls": 1,
+  });
+  for (const service of services) server.addService(definitionOf(service), handlersOf(service));
+  await new Promise<void>((resolve, reject) => {
+    server.bindAsync(
+      `unix:${path}`,
+      grpc.ServerCredentials.createInsecure(),
+      (error) => error ? reject(error) : resolve(),
+    );
+  });
+  const shutdown = () => {
+    server.forceShutdown();
+    return Promise.resolve();
+  };
+  return { shutdown, [Symbol.asyncDispose]: shutdown };
+}
+
+function definitionOf({ definition }: Service): grpc.ServiceDefinition {
+  return Object.fromEntries(
+    Object.entries(definition.methods).map(([key, method]) => [key, {
+      path: `/${definition.fullName}/${method.name}`,
+      requestStream: method.requestStream,
+      responseStream: method.responseStream,
+      requestSerialize: (message: unknown) => toBuffer(method.requestType.encode(message).finish()),
+      requestDeserialize: (bytes: Buffer) => method.requestType.decode(bytes),
+      responseSerialize: (message: unknown) => toBuffer(method.responseType.encode(message).finish()),
+      responseDeserialize: (bytes: Buffer) => method.responseType.decode(bytes),
+    }]),
+  );
+}
+
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function handlersOf(service: Service): grpc.UntypedServiceImplementation {
+  return Object.fromEntries(
+    Object.entries(service.definition.methods).map(([key, method]) => [key, handlerOf(service, key, method)]),
+  );
+}
+
+// deno-lint-ignore no-explicit-any
+type Handler = (request: any, context: CallContext) => any;
+
+// deno-lint-ignore no-explicit-any
+type AnyCall = any;
+
+function handlerOf(service: Service, key: string, method: MethodDefinition): grpc.UntypedHandleCall {
+  const missing: Handler = () => {
+    throw unimplemented(`method ${method.name} of service ${service.definition.fullName}`);
+  };
+  const handler: Handler = service.impl[key]?.bind(service.impl) ?? missing;
+  if (method.responseStream) {
+    return (call: AnyCall) => stream(call, handler, method.requestStream ? messagesOf(call) : call.request);
+  }
+  return (call: AnyCall, callback: grpc.sendUnaryData<unknown>) =>
+    unary(call, callback, handler, method.requestStream ? messagesOf(call) : call.request);
+}
+
+async function unary(call: AnyCall, callback: grpc.sendUnaryData<unknown>, handler: Handler, input: unknown) {
+  try {
+    callback(null, await handler(input, contextFor(call)));
+  } catch (error) {
+    callback(failure(error));
+  }
+}
+
+async function stream(call: AnyCall, handler: Handler, input: unknown): Promise<void> {
+  const context = contextFor(call);
+  // A client that is gone is no news here: the handler learns it from its stream or its signal.
+  call.on("error", () => {});
+  try {
+    for await (const message of handler(input, context)) {
+      context.signal.throwIfAborted();
+      if (!call.write(message)) await drained(call, context.signal);
+    }
+    call.end();
+  } catch (error) {
+    if (!call.cancelled) call.emit("error", failure(error));
+  }
+}
+
+/** A client's stream. Iterating the call itself would destroy it, and the answers with it, at the stream's end. */
+function messagesOf(call: AnyCall): AsyncIterable<unknown> {
+  const queue = new Queue<unknown>(16);
+  call.on("data", (message: unknown) => {
+    const room = queue.push(message);
+    if (!room) return;
+    call.pause();
+    room.then(() => call.resume());
+  });
+  call.on("end", () => queue.close());
+  call.on("cancelled", () => queue.fail(new CtrError(Code.Canceled, "the client cancelled the call")));
+  call.on("error", (error: unknown) => queue.fail(error));
+  return queue;
+}
+
+function drained(call: AnyCall, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      call.off("drain", done);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    call.on("drain", done);
+    signal.addEventListener("abort", done);
+  });
+}
+
+function contextFor(call: AnyCall): CallContext {
+  const abort = new AbortController();
+  const cancelled = () => abort.abort(new CtrError(Code.Canceled, "the client cancelled the call"));
+  if (call.cancelled) cancelled();
+  else call.on("cancelled", cancelled);
+  const metadata = new Map<string, string>();
+  for (const [key, value] of Object.entries(call.metadata.getMap())) {
+    if (typeof value === "string") metadata.set(key, value);
+  }
+  return contextOf(metadata, abort.signal);
+}
+
+function failure(error: unknown): Partial<grpc.StatusObject> {
+  const { code, message } = statusOf(error);
+  // gRPC sends the text in a header, where a line break would cut it.
+  return { code, details: message, metadata: new grpc.Metadata() };
+}
