@@ -79,7 +79,7 @@ export function processOf(container: Container, execId: string): Process {
 /** Every container of the shim. */
 export class Containers {
   readonly #all = new Map<string, Container>();
-  readonly #coming = new Set<string>();
+  readonly #coming = new Map<string, Promise<unknown>>();
 
   /** Throws NotFound. */
   get(namespace: string, id: string): Container {
@@ -92,14 +92,20 @@ export class Containers {
   async add(namespace: string, id: string, make: () => Promise<Container>): Promise<Container> {
     const key = keyOf(namespace, id);
     if (this.#all.has(key) || this.#coming.has(key)) throw alreadyExists(`task ${id}`);
-    this.#coming.add(key);
+    const making = make();
+    this.#coming.set(key, making);
     try {
-      const container = await make();
+      const container = await making;
       this.#all.set(key, container);
       return container;
     } finally {
       this.#coming.delete(key);
     }
+  }
+
+  /** Waits for a container that is being made just now. */
+  async settled(namespace: string, id: string): Promise<void> {
+    await this.#coming.get(keyOf(namespace, id))?.catch(() => {});
   }
 
   remove(container: Container): void {

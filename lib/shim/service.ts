@@ -50,7 +50,8 @@ function taskImpl(shim: Shim): ServiceImpl<typeof TaskV3> {
       return { exitStatus: process.exitCode, exitedAt: process.exitedAt };
     },
     state: async ({ id, execId }, context) => {
-      const container = await find(id, context);
+      await shim.containers.settled(namespaceOf(context), id);
+      const container = find(id, context);
       return stateOf(container, processOf(container, execId));
     },
     pids: async ({ id }, context) => ({ processes: await list(find(id, context)) }),

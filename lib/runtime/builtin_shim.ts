@@ -1,0 +1,107 @@
+/** Our own shim: one process for all tasks, found by its socket, started when it isn't there. */
+import { TaskDefinition } from "../api/runtime/task/v3/shim.ts";
+import { Code, isError, messageOf, unavailable } from "../errors.ts";
+import type { Channel } from "../rpc/service.ts";
+import { connectTtrpc } from "../rpc/ttrpc/client.ts";
+import { type SelfCommand } from "../sys/self.ts";
+import { READY, shimSocket } from "../shim/arguments.ts";
+import type { ShimKind, TaskPlace, TaskStub } from "./shim.ts";
+
+export interface BuiltinShimOptions {
+  /** The daemon's state directory. */
+  readonly state: string;
+  /** The daemon's ttrpc socket, to which the shim sends events. */
+  readonly address: string;
+  /** The command line that runs `ctr` with some arguments. */
+  readonly command: (args: readonly string[]) => SelfCommand;
+}
+
+export class BuiltinShim implements ShimKind {
+  readonly #options: BuiltinShimOptions;
+  #channel?: Promise<Channel>;
+
+  constructor(options: BuiltinShimOptions) {
+    this.#options = options;
+  }
+
+  /** Connects to the shim, starting it if needed. */
+  async ready(): Promise<void> {
+    await this.#connected();
+  }
+
+  async call<R>(
+    { namespace }: TaskPlace,
+    request: (stub: TaskStub) => Promise<R>,
+    options: { repeat?: boolean } = {},
+  ): Promise<R> {
+    for (let attempt = 0;; attempt++) {
+      const connected = this.#connected();
+      const channel = await connected;
+      try {
+        return await request(channel.stub(TaskDefinition, { namespace }));
+      } catch (error) {
+        if (!isError(error, Code.Unavailable)) throw error;
+        this.#drop(connected);
+        if (!options.repeat || attempt > 0) throw error;
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const channel = await this.#channel?.catch(() => undefined);
+    this.#channel = undefined;
+    await channel?.[Symbol.asyncDispose]();
+  }
+
+  #connected(): Promise<Channel> {
+    if (this.#channel) return this.#channel;
+    const channel = this.#connect();
+    this.#channel = channel;
+    channel.catch(() => this.#drop(channel));
+    return channel;
+  }
+
+  #drop(dead: Promise<Channel>): void {
+    if (this.#channel !== dead) return;
+    this.#channel = undefined;
+    dead.then((channel) => channel[Symbol.asyncDispose]()).catch(() => {});
+  }
+
+  async #connect(): Promise<Channel> {
+    const path = shimSocket(this.#options.state);
+    try {
+      return await connectTtrpc(path);
+    } catch {
+      await this.#start();
+      return await connectTtrpc(path);
+    }
+  }
+
+  /** Starts the shim and waits until it serves. It stays when this process ends. */
+  async #start(): Promise<void> {
+    const { state, address, command } = this.#options;
+    const { command: program, args } = command(["shim", "--state", state, "--address", address]);
+    const child = new Deno.Command(program, { args, cwd: "/", stdin: "null", stdout: "piped", stderr: "piped" })
+      .spawn();
+    child.unref();
+    const said = await firstWords(child.stdout);
+    if (said === READY) {
+      await child.stderr.cancel();
+      return;
+    }
+    const reason = (await firstWords(child.stderr)).trim() || `exit status ${(await child.status).code}`;
+    throw unavailable(`the shim could not be started: ${reason}`);
+  }
+}
+
+async function firstWords(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const reader = stream.getReader();
+  try {
+    const { value } = await reader.read();
+    return new TextDecoder().decode(value);
+  } catch (error) {
+    return messageOf(error);
+  } finally {
+    await reader.cancel();
+  }
+}

@@ -1,0 +1,81 @@
+/** A task's bundle: the directory with config.json and rootfs from which runc makes the container. */
+import { alreadyExists } from "../errors.ts";
+import { unmountAll } from "../sys/mod.ts";
+
+/** Where the bundle of a task lies. */
+export const bundlePath = (state: string, namespace: string, id: string) => `${state}/tasks/${namespace}/${id}`;
+
+interface IdMapping {
+  containerID: number;
+  hostID: number;
+  size: number;
+}
+
+/**
+ * Makes it: traversable by root only, or by the group that is root within the container's user namespace.
+ * Throws AlreadyExists.
+ */
+export async function makeBundle(path: string, spec: Uint8Array): Promise<void> {
+  await makeParents(path);
+  try {
+    await Deno.mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) throw alreadyExists(`bundle ${path}`);
+    throw error;
+  }
+  const group = rootGroup(spec);
+  if (group) {
+    await Deno.chown(path, null, group);
+    await Deno.chmod(path, 0o710);
+  }
+  await Deno.mkdir(`${path}/rootfs`, { mode: 0o711 });
+  await Deno.chmod(`${path}/rootfs`, 0o711);
+  await Deno.writeFile(`${path}/config.json`, spec, { mode: 0o600 });
+}
+
+async function makeParents(path: string): Promise<void> {
+  const [namespaceDir, tasksDir] = [path.slice(0, path.lastIndexOf("/")), path.split("/").slice(0, -2).join("/")];
+  for (const dir of [tasksDir, namespaceDir]) {
+    try {
+      await Deno.mkdir(dir, { mode: 0o711 });
+      await Deno.chmod(dir, 0o711);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    }
+  }
+}
+
+/** The host's number of the container's group 0, when it has a user namespace. */
+function rootGroup(spec: Uint8Array): number {
+  const { linux } = JSON.parse(new TextDecoder().decode(spec)) as { linux?: { gidMappings?: IdMapping[] } };
+  return linux?.gidMappings?.find(({ containerID }) => containerID === 0)?.hostID ?? 0;
+}
+
+/** Removes it, with whatever is still mounted there. */
+export async function removeBundle(path: string): Promise<void> {
+  await unmountAll(`${path}/rootfs`);
+  await Deno.remove(path, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+}
+
+/** Every bundle below a state directory. */
+export async function listBundles(state: string): Promise<{ namespace: string; id: string; bundle: string }[]> {
+  const bundles = [];
+  for (const namespace of await directories(`${state}/tasks`)) {
+    for (const id of await directories(`${state}/tasks/${namespace}`)) {
+      bundles.push({ namespace, id, bundle: bundlePath(state, namespace, id) });
+    }
+  }
+  return bundles;
+}
+
+async function directories(path: string): Promise<string[]> {
+  try {
+    const entries = await Array.fromAsync(Deno.readDir(path));
+    return entries.filter((entry) => entry.isDirectory).map((entry) => entry.name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}

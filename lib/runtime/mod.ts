@@ -1,0 +1,3 @@
+/** Tasks, as the daemon sees them. */
+export { type TaskCallOptions, TaskManager, type TaskManagerOptions } from "./task_manager.ts";
+export type { ShimKind, TaskPlace, TaskStub } from "./shim.ts";

@@ -1,0 +1,259 @@
+/**
+ * The daemon's side of tasks: what runs, in which bundle, behind which shim.
+ *
+ * The shim holds the truth about processes; this class knows which tasks there are, makes and removes their
+ * bundles, and passes everything else on. After a restart of the daemon {@linkcode TaskManager.restore} finds
+ * the tasks again by their bundles.
+ */
+import type { Container } from "../api/services/containers/v1/containers.ts";
+import type * as api from "../api/services/tasks/v1/tasks.ts";
+import type { StateResponse } from "../api/runtime/task/v3/shim.ts";
+import type { Process } from "../api/types/task/task.ts";
+import { alreadyExists, Code, invalidArgument, isError, notFound, unimplemented } from "../errors.ts";
+import type { Scope } from "../scope.ts";
+import { type SelfCommand, selfCommand } from "../sys/self.ts";
+import { bundlePath, listBundles, makeBundle, removeBundle } from "./bundle.ts";
+import { BuiltinShim } from "./builtin_shim.ts";
+import type { ShimKind, TaskPlace, TaskStub } from "./shim.ts";
+
+export interface TaskManagerOptions {
+  /** The daemon's state directory. */
+  readonly state: string;
+  /** The daemon's ttrpc socket, to which shims send their events. */
+  readonly address: string;
+  /** Where container records are. */
+  readonly containers: { get(scope: Scope, id: string): Container };
+  /** The command line that runs `ctr` with some arguments; this program unless said. */
+  readonly command?: (args: readonly string[]) => SelfCommand;
+}
+
+/** What a caller may say of one call. */
+export interface TaskCallOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** Names under which clients ask for runc with the built-in shim. */
+const runcNames = new Set(["", "io.containerd.runc.v2", "io.containerd.runc.v1", "io.containerd.runtime.v1.linux"]);
+
+export class TaskManager implements AsyncDisposable {
+  readonly #options: TaskManagerOptions;
+  readonly #builtin: BuiltinShim;
+  readonly #tasks = new Map<string, TaskPlace>();
+
+  constructor(options: TaskManagerOptions) {
+    this.#options = options;
+    this.#builtin = new BuiltinShim({ command: selfCommand, ...options });
+  }
+
+  /** Finds the tasks of an earlier daemon again, and removes what was left half made. Call before serving. */
+  async restore(): Promise<void> {
+    await Promise.all((await listBundles(this.#options.state)).map((place) => this.#restoreOne(place)));
+  }
+
+  /** Starts the shim ahead of the first task. */
+  ready(): Promise<void> {
+    return this.#builtin.ready();
+  }
+
+  /** Makes a container's task. Throws AlreadyExists if it has one. */
+  async create(
+    scope: Scope,
+    request: api.CreateTaskRequest,
+    { signal }: TaskCallOptions = {},
+  ): Promise<api.CreateTaskResponse> {
+    const { containerId: id, terminal, stdin, stdout, stderr } = request;
+    const container = this.#options.containers.get(scope, id);
+    if (request.checkpoint) throw unimplemented("a task from a checkpoint");
+    this.#shimOf(container.runtime?.name ?? "");
+    const place = { namespace: scope.namespace, id, bundle: bundlePath(this.#options.state, scope.namespace, id) };
+    if (this.#tasks.has(keyOf(place))) throw alreadyExists(`task ${id}`);
+    if (!container.spec?.value.length) throw invalidArgument(`container ${id} has no spec`);
+    await makeBundle(place.bundle, container.spec.value);
+    this.#tasks.set(keyOf(place), place);
+    try {
+      const options = request.options?.typeUrl ? request.options : container.runtime?.options;
+      const { pid } = await this.#call(
+        place,
+        (stub) =>
+          stub.create(
+            { id, bundle: place.bundle, rootfs: request.rootfs, terminal, stdin, stdout, stderr, options },
+            { signal },
+          ),
+      );
+      return { containerId: id, pid };
+    } catch (error) {
+      // A shim that lost only its caller may still be making it; such a task is kept, to be deleted by hand.
+      if (!await this.#alive(place)) await this.#forget(place);
+      throw error;
+    }
+  }
+
+  /** Starts a task or one of its execs. */
+  async start(
+    scope: Scope,
+    { containerId: id, execId }: api.StartRequest,
+    { signal }: TaskCallOptions = {},
+  ): Promise<api.StartResponse> {
+    return await this.#call(this.#find(scope, id), (stub) => stub.start({ id, execId }, { signal }));
+  }
+
+  /** Deletes a task that has ended or was never started. */
+  async delete(
+    scope: Scope,
+    { containerId: id }: api.DeleteTaskRequest,
+    { signal }: TaskCallOptions = {},
+  ): Promise<api.DeleteResponse> {
+    const place = this.#find(scope, id);
+    const answer = await this.#call(place, (stub) => stub.delete({ id }, { signal }));
+    await this.#forget(place);
+    return { id: "", ...answer };
+  }
+
+  /** Deletes an exec that has ended or was never started. */
+  async deleteProcess(
+    scope: Scope,
+    { containerId: id, execId }: api.DeleteProcessRequest,
+    { signal }: TaskCallOptions = {},
+  ): Promise<api.DeleteResponse> {
+    if (!execId) throw invalidArgument("exec id is empty");
+    const answer = await this.#call(this.#find(scope, id), (stub) => stub.delete({ id, execId }, { signal }));
+    return { id: execId, ...answer };
+  }
+
+  /** The state of a task or one of its execs. */
+  async get(
+    scope: Scope,
+    { containerId: id, execId }: api.GetRequest,
+    { signal }: TaskCallOptions = {},
+  ): Promise<api.GetResponse> {
+    const ask = (stub: TaskStub) => stub.state({ id, execId }, { signal });
+    return { process: processOf(await this.#call(this.#find(scope, id), ask, { repeat: true })) };
+  }
+
+  /** The tasks of a namespace. */
+  async list(
+    scope: Scope,
+    _request: api.ListTasksRequest,
+    { signal }: TaskCallOptions = {},
+  ): Promise<api.ListTasksResponse> {
+    const places = [...this.#tasks.values()].filter(({ namespace }) => namespace === scope.namespace);
+    const found = await Promise.all(places.map((place) => this.#state(place, signal)));
+    return { tasks: found.filter((state) => state !== undefined).map(processOf) };
+  }
+
+  /** Signals a process, or all of a task's. */
+  async kill(
+    scope: Scope,
+    { containerId: id, execId, signal: number, all }: api.KillRequest,
+    { signal }: TaskCallOptions = {},
+  ): Promise<void> {
+    await this.#call(this.#find(scope, id), (stub) => stub.kill({ id, execId, signal: number, all }, { signal }));
+  }
+
+  /** Adds an exec. Throws AlreadyExists for an exec id in use. */
+  async exec(
+    scope: Scope,
+    { containerId: id, ...request }: api.ExecProcessRequest,
+    { signal }: TaskCallOptions = {},
+  ): Promise<void> {
+    await this.#call(this.#find(scope, id), (stub) => stub.exec({ id, ...request }, { signal }));
+  }
+
+  /** Waits for the end of a process. */
+  async wait(
+    scope: Scope,
+    { containerId: id, execId }: api.WaitRequest,
+    { signal }: TaskCallOptions = {},
+  ): Promise<api.WaitResponse> {
+    const ask = (stub: TaskStub) => stub.wait({ id, execId }, { signal });
+    return await this.#call(this.#find(scope, id), ask, { repeat: true });
+  }
+
+  /** Every process in a task's container. */
+  async pids(
+    scope: Scope,
+    { containerId: id }: api.ListPidsRequest,
+    { signal }: TaskCallOptions = {},
+  ): Promise<api.ListPidsResponse> {
+    return await this.#call(this.#find(scope, id), (stub) => stub.pids({ id }, { signal }), { repeat: true });
+  }
+
+  /** Says that no more input comes. */
+  async closeIO(
+    scope: Scope,
+    { containerId: id, execId, stdin }: api.CloseIORequest,
+    { signal }: TaskCallOptions = {},
+  ): Promise<void> {
+    await this.#call(this.#find(scope, id), (stub) => stub.closeIO({ id, execId, stdin }, { signal }));
+  }
+
+  /** Freezes a task. */
+  async pause(
+    scope: Scope,
+    { containerId: id }: api.PauseTaskRequest,
+    { signal }: TaskCallOptions = {},
+  ): Promise<void> {
+    await this.#call(this.#find(scope, id), (stub) => stub.pause({ id }, { signal }));
+  }
+
+  /** Lets a frozen task go on. */
+  async resume(
+    scope: Scope,
+    { containerId: id }: api.ResumeTaskRequest,
+    { signal }: TaskCallOptions = {},
+  ): Promise<void> {
+    await this.#call(this.#find(scope, id), (stub) => stub.resume({ id }, { signal }));
+  }
+
+  /** Lets go of the shim, which goes on without this daemon. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#builtin[Symbol.asyncDispose]();
+  }
+
+  #shimOf(runtime: string): ShimKind {
+    if (runcNames.has(runtime)) return this.#builtin;
+    throw unimplemented(`runtime ${runtime}`);
+  }
+
+  #call<R>(place: TaskPlace, request: (stub: TaskStub) => Promise<R>, options?: { repeat?: boolean }): Promise<R> {
+    return this.#builtin.call(place, request, options);
+  }
+
+  #find(scope: Scope, id: string): TaskPlace {
+    this.#options.containers.get(scope, id);
+    const place = this.#tasks.get(`${scope.namespace}/${id}`);
+    if (!place) throw notFound(`task ${id} not found`);
+    return place;
+  }
+
+  async #restoreOne(place: TaskPlace): Promise<void> {
+    if (await this.#alive(place)) this.#tasks.set(keyOf(place), place);
+    else await this.#forget(place);
+  }
+
+  async #alive(place: TaskPlace): Promise<boolean> {
+    return await this.#state(place) !== undefined;
+  }
+
+  /** What the shim says of a task; undefined if it knows none. */
+  async #state(place: TaskPlace, signal?: AbortSignal): Promise<StateResponse | undefined> {
+    try {
+      return await this.#call(place, (stub) => stub.state({ id: place.id }, { signal }), { repeat: true });
+    } catch (error) {
+      if (isError(error, Code.NotFound)) return undefined;
+      throw error;
+    }
+  }
+
+  async #forget(place: TaskPlace): Promise<void> {
+    await removeBundle(place.bundle);
+    this.#tasks.delete(keyOf(place));
+  }
+}
+
+const keyOf = ({ namespace, id }: TaskPlace) => `${namespace}/${id}`;
+
+function processOf(state: StateResponse): Process {
+  const { id, execId, pid, status, stdin, stdout, stderr, terminal, exitStatus, exitedAt } = state;
+  return { containerId: id, id: execId || id, pid, status, stdin, stdout, stderr, terminal, exitStatus, exitedAt };
+}
