@@ -1,0 +1,64 @@
+/** What the pool of layer workers and its workers say to each other: everything here can be cloned. */
+import type { ByteText, Form } from "../archive/mod.ts";
+import { Code, CtrError, messageOf } from "../errors.ts";
+
+/** One layer to be fetched, or read, and verified; and unpacked, if there is a target. */
+export interface LayerJob {
+  /** A file, or a blob of a registry: a `BlobRequest` of lib/remotes. */
+  readonly source: { readonly file: string } | { readonly blob: object };
+  /** The file that a blob is written to. Its first `offset` bytes are there already and are used from there. */
+  readonly ingest?: {
+    readonly path: string;
+    readonly offset: number;
+    readonly digest: string;
+    readonly size: number;
+  };
+  /** What a file has to hold; for blobs `ingest` says it. */
+  readonly expected?: { readonly digest: string; readonly size: number };
+  readonly target?: { readonly dir: string; readonly form: Form };
+  readonly mediaType: string;
+}
+
+/** What a finished job found out. */
+export interface LayerResult {
+  /** Digest and length of the layer as it came. */
+  readonly digest: string;
+  readonly size: number;
+  /** Of an unpacked layer: digest and length of the tar in it. */
+  readonly diffId?: string;
+  readonly unpackedSize?: number;
+  readonly entries?: number;
+  /** Of an unpacked layer: directories whose attributes `adoptParents` (lib/archive) has to fill in. */
+  readonly impliedDirs?: ByteText[];
+}
+
+/** A transfer that broke off. What came until then is in the ingest, so that the next try can go on from it. */
+export class InterruptedError extends CtrError {
+  /** Bytes in the ingest, from its beginning. */
+  readonly received: number;
+
+  constructor(message: string, received: number, options?: ErrorOptions) {
+    super(Code.Unavailable, message, options);
+    this.received = received;
+  }
+}
+
+export type Request = { type: "run"; job: LayerJob } | { type: "abort" };
+
+export type Reply =
+  | { type: "progress"; received: number }
+  | { type: "done"; result: LayerResult }
+  | { type: "failed"; code: Code; message: string; received?: number };
+
+/** An error, fit to be sent. */
+export function failureOf(error: unknown): Reply {
+  const received = error instanceof InterruptedError ? error.received : undefined;
+  const code = error instanceof CtrError ? error.code : Code.Internal;
+  return { type: "failed", code, message: messageOf(error), received };
+}
+
+/** The error that was sent. */
+export function errorOf({ code, message, received }: Extract<Reply, { type: "failed" }>): CtrError {
+  if (received === undefined) return new CtrError(code, message);
+  return new InterruptedError(message, received);
+}

@@ -1,0 +1,167 @@
+/**
+ * A Worker that takes one layer after another: bytes come from a registry or a file, and go through the digest
+ * into the ingest and, unpacked, into a directory, in one pass. Everything but waiting for bytes is synchronous.
+ */
+/// <reference lib="deno.worker" />
+import { createHash } from "node:crypto";
+import { type AppliedLayer, LayerApplier } from "../archive/mod.ts";
+import { Code, CtrError, failedPrecondition, invalidArgument, messageOf } from "../errors.ts";
+import { failureOf, InterruptedError, type LayerJob, type LayerResult, type Request } from "./layer_job.ts";
+
+const READ_SIZE = 1 << 18;
+const PROGRESS_EVERY = 100;
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** What a layer's bytes are fed to, and what comes of it. */
+interface Sink extends Disposable {
+  push(bytes: Bytes): void;
+  finish(): LayerResult;
+}
+
+let current: AbortController | undefined;
+
+self.onmessage = ({ data }: MessageEvent<Request>) => {
+  if (data.type === "abort") current?.abort();
+  else void work(data.job);
+};
+
+async function work(job: LayerJob) {
+  const abort = current = new AbortController();
+  try {
+    self.postMessage({ type: "done", result: await run(job, abort.signal) });
+  } catch (error) {
+    self.postMessage(failureOf(error));
+  } finally {
+    if (current === abort) current = undefined;
+  }
+}
+
+async function run(job: LayerJob, signal: AbortSignal): Promise<LayerResult> {
+  using sink = job.target ? unpacking(job.target) : hashing();
+  const feed = progressing(sink);
+  if ("file" in job.source) {
+    using file = await Deno.open(job.source.file);
+    await readInto(file, Infinity, feed, signal);
+  } else await fetchInto(job, feed, signal);
+  signal.throwIfAborted();
+  const result = sink.finish();
+  verify(result, job.ingest ?? job.expected);
+  return result;
+}
+
+function unpacking(target: NonNullable<LayerJob["target"]>): Sink {
+  const applier = new LayerApplier(target);
+  return {
+    push: (bytes) => applier.push(bytes),
+    finish: () => resultOf(applier.finish()),
+    [Symbol.dispose]: () => applier[Symbol.dispose](),
+  };
+}
+
+function resultOf(layer: AppliedLayer): LayerResult {
+  const { digest, compressedSize, diffId, size, entries, impliedDirs } = layer;
+  return { digest, size: compressedSize, diffId, unpackedSize: size, entries, impliedDirs };
+}
+
+function hashing(): Sink {
+  const hash = createHash("sha256");
+  let size = 0;
+  return {
+    push(bytes) {
+      hash.update(bytes);
+      size += bytes.length;
+    },
+    finish: () => ({ digest: `sha256:${hash.digest("hex")}`, size }),
+    [Symbol.dispose]() {},
+  };
+}
+
+/** Passes bytes on, and now and then the word of how many they were. */
+function progressing(sink: Sink): (bytes: Bytes) => void {
+  let received = 0;
+  let told = 0;
+  return (bytes) => {
+    sink.push(bytes);
+    received += bytes.length;
+    const now = performance.now();
+    if (now - told < PROGRESS_EVERY) return;
+    told = now;
+    self.postMessage({ type: "progress", received });
+  };
+}
+
+/** Reads up to `limit` bytes; gives how many there were. */
+async function readInto(
+  file: Deno.FsFile,
+  limit: number,
+  feed: (bytes: Bytes) => void,
+  signal: AbortSignal,
+): Promise<number> {
+  const buffer = new Uint8Array(READ_SIZE);
+  for (let done = 0;;) {
+    signal.throwIfAborted();
+    const n = await file.read(buffer.subarray(0, Math.min(READ_SIZE, limit - done)));
+    if (!n) return done;
+    feed(buffer.subarray(0, n));
+    done += n;
+  }
+}
+
+async function fetchInto(job: LayerJob, feed: (bytes: Bytes) => void, signal: AbortSignal) {
+  const { ingest, source } = job;
+  if (!ingest || !("blob" in source)) throw invalidArgument("a layer from a registry needs an ingest");
+  using file = await Deno.open(ingest.path, { read: true, write: true, create: true });
+  const there = await readInto(file, ingest.offset, feed, signal);
+  if (there < ingest.offset) {
+    throw failedPrecondition(`ingest of ${ingest.digest}: holds ${there} bytes, not ${ingest.offset}`);
+  }
+  await file.truncate(there);
+  if (there === ingest.size) return;
+  let received = there;
+  try {
+    for await (const bytes of await openBody(source.blob, there, signal)) {
+      signal.throwIfAborted();
+      received += bytes.length;
+      if (received > ingest.size) throw tooLong(ingest, received);
+      writeAll(file, bytes);
+      feed(bytes);
+    }
+  } catch (error) {
+    if (signal.aborted || (error instanceof CtrError && error.code !== Code.Unavailable)) throw error;
+    const why = `blob ${ingest.digest}: ${messageOf(error)}`;
+    throw new InterruptedError(why, received, { cause: error });
+  }
+  if (received < ingest.size) {
+    const why = `blob ${ingest.digest}: body ended after ${received} of ${ingest.size} bytes`;
+    throw new InterruptedError(why, received);
+  }
+}
+
+/** Loads the registry's side only in workers that need it. */
+async function openBody(request: Parameters<OpenBlob>[0], offset: number, signal: AbortSignal) {
+  const { openBlob } = await import("../remotes/blob.ts");
+  return (await openBlob(request, offset, signal)) as ReadableStream<Bytes>;
+}
+
+type OpenBlob = typeof import("../remotes/blob.ts").openBlob;
+
+function writeAll(file: Deno.FsFile, bytes: Bytes) {
+  for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+}
+
+function tooLong(expected: { digest: string; size: number }, received: number): CtrError {
+  return failedPrecondition(
+    `blob ${expected.digest}: body is longer than the expected ${expected.size} bytes: got ${received} or more`,
+  );
+}
+
+function verify(result: LayerResult, expected: { digest: string; size: number } | undefined) {
+  if (!expected) return;
+  if (result.size !== expected.size) {
+    throw failedPrecondition(`blob ${expected.digest}: expected ${expected.size} bytes, got ${result.size}`);
+  }
+  if (result.digest !== expected.digest) {
+    throw failedPrecondition(`blob ${expected.digest}: its bytes have the digest ${result.digest}`);
+  }
+}

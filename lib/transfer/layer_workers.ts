@@ -1,0 +1,138 @@
+/**
+ * The pool of {@linkcode LayerJob} Workers. Inflating and writing a layer takes seconds of pure work, which the
+ * daemon's main thread can't spare: its API has to answer within milliseconds meanwhile.
+ */
+import { Code, CtrError, unavailable } from "../errors.ts";
+import { errorOf, type LayerJob, type LayerResult, type Reply } from "./layer_job.ts";
+
+export { InterruptedError, type LayerJob, type LayerResult } from "./layer_job.ts";
+
+/** How a job is watched. */
+export interface LayerJobOptions {
+  readonly signal?: AbortSignal;
+  /** Told now and then how many bytes of the layer, as it comes, are through. */
+  readonly onProgress?: (progress: { received: number }) => void;
+}
+
+interface Task {
+  readonly job: LayerJob;
+  readonly size: number;
+  readonly options: LayerJobOptions;
+  readonly done: PromiseWithResolvers<LayerResult>;
+  onAbort?: () => void;
+}
+
+interface Seat {
+  worker: Worker;
+  task?: Task;
+}
+
+const MOST_WORKERS = 3;
+
+/**
+ * A few long-lived Workers, started when needed, that take the largest job first. A job fails with an
+ * {@linkcode InterruptedError} if its transfer broke off and may be tried again from the ingest; with
+ * FailedPrecondition if the bytes aren't those asked for; with InvalidArgument if they aren't a layer. When `run`
+ * settles, also after an abort, nothing writes to the job's ingest and target any more.
+ */
+export class LayerWorkers implements AsyncDisposable {
+  readonly #count: number;
+  readonly #seats: Seat[] = [];
+  readonly #queue: Task[] = [];
+  #closed = false;
+
+  constructor(options: { count?: number } = {}) {
+    this.#count = options.count ?? Math.min(navigator.hardwareConcurrency, MOST_WORKERS);
+  }
+
+  /** Does one job. Rejects with the signal's reason after an abort. */
+  async run(job: LayerJob, options: LayerJobOptions = {}): Promise<LayerResult> {
+    options.signal?.throwIfAborted();
+    if (this.#closed) throw unavailable("layer workers are closed");
+    const task: Task = { job, size: await sizeOf(job), options, done: Promise.withResolvers() };
+    if (options.signal) {
+      task.onAbort = () => this.#abort(task);
+      options.signal.addEventListener("abort", task.onAbort, { once: true });
+    }
+    const place = this.#queue.findIndex((other) => other.size < task.size);
+    this.#queue.splice(place < 0 ? this.#queue.length : place, 0, task);
+    if (options.signal?.aborted) this.#abort(task);
+    this.#next();
+    try {
+      return await task.done.promise;
+    } finally {
+      if (task.onAbort) options.signal?.removeEventListener("abort", task.onAbort);
+    }
+  }
+
+  /** Ends all Workers; jobs that aren't done fail. */
+  close(): Promise<void> {
+    this.#closed = true;
+    const reason = new CtrError(Code.Canceled, "layer workers are closing");
+    for (const task of this.#queue.splice(0)) task.done.reject(reason);
+    for (const { worker, task } of this.#seats.splice(0)) {
+      worker.terminate();
+      task?.done.reject(reason);
+    }
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #next() {
+    while (this.#queue.length > 0) {
+      const seat = this.#seats.find((seat) => !seat.task) ?? this.#hire();
+      if (!seat) return;
+      const task = seat.task = this.#queue.shift()!;
+      seat.worker.postMessage({ type: "run", job: task.job });
+    }
+  }
+
+  #hire(): Seat | undefined {
+    if (this.#seats.length >= this.#count || this.#closed) return undefined;
+    const worker = new Worker(new URL("./layer_worker.ts", import.meta.url), { type: "module" });
+    const seat: Seat = { worker };
+    worker.onmessage = ({ data }: MessageEvent<Reply>) => this.#take(seat, data);
+    worker.onmessageerror = () => this.#crashed(seat, "sent something unreadable");
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#crashed(seat, event.message);
+    };
+    this.#seats.push(seat);
+    return seat;
+  }
+
+  #take(seat: Seat, reply: Reply) {
+    const task = seat.task;
+    if (!task) return;
+    if (reply.type === "progress") return task.options.onProgress?.({ received: reply.received });
+    seat.task = undefined;
+    if (reply.type === "done") task.done.resolve(reply.result);
+    else task.done.reject(task.options.signal?.aborted ? task.options.signal.reason : errorOf(reply));
+    this.#next();
+  }
+
+  /** Its job fails; the next one gets a new Worker. */
+  #crashed(seat: Seat, why: string) {
+    seat.worker.terminate();
+    const at = this.#seats.indexOf(seat);
+    if (at >= 0) this.#seats.splice(at, 1);
+    seat.task?.done.reject(new CtrError(Code.Internal, `layer worker crashed: ${why}`));
+    this.#next();
+  }
+
+  #abort(task: Task) {
+    const queued = this.#queue.indexOf(task);
+    if (queued >= 0) {
+      this.#queue.splice(queued, 1);
+      task.done.reject(task.options.signal!.reason);
+    } else this.#seats.find((seat) => seat.task === task)?.worker.postMessage({ type: "abort" });
+  }
+}
+
+async function sizeOf({ source, ingest, expected }: LayerJob): Promise<number> {
+  if (ingest || expected) return (ingest ?? expected)!.size;
+  return "file" in source ? (await Deno.stat(source.file)).size : 0;
+}
