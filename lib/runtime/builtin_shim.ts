@@ -3,8 +3,8 @@ import { TaskDefinition } from "../api/runtime/task/v3/shim.ts";
 import { Code, isError, messageOf, unavailable } from "../errors.ts";
 import type { Channel } from "../rpc/service.ts";
 import { connectTtrpc } from "../rpc/ttrpc/client.ts";
-import { type SelfCommand } from "../sys/self.ts";
-import { READY, shimSocket } from "../shim/arguments.ts";
+import type { SelfCommand } from "../sys/mod.ts";
+import { READY, shimSocket } from "../shim/mod.ts";
 import type { ShimKind, TaskPlace, TaskStub } from "./shim.ts";
 
 export interface BuiltinShimOptions {

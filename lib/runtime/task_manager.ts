@@ -11,7 +11,7 @@ import type { StateResponse } from "../api/runtime/task/v3/shim.ts";
 import type { Process } from "../api/types/task/task.ts";
 import { alreadyExists, Code, invalidArgument, isError, notFound, unimplemented } from "../errors.ts";
 import type { Scope } from "../scope.ts";
-import { type SelfCommand, selfCommand } from "../sys/self.ts";
+import { type SelfCommand, selfCommand } from "../sys/mod.ts";
 import { bundlePath, listBundles, makeBundle, removeBundle } from "./bundle.ts";
 import { BuiltinShim } from "./builtin_shim.ts";
 import type { ShimKind, TaskPlace, TaskStub } from "./shim.ts";

@@ -11,8 +11,8 @@ import { checkedRunc } from "./runc.ts";
 import { taskServices } from "./service.ts";
 import type { Shim } from "./shim.ts";
 
-/** Runs the shim until it is told to shut down. Its arguments: `--state DIR --address SOCK`. */
-export async function runShim(args: readonly string[]): Promise<never> {
+/** Serves until it is told to shut down. */
+export async function serve(args: readonly string[]): Promise<never> {
   const { state, address } = parseArguments(args);
   leaveSession();
   becomeSubreaper();

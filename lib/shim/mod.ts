@@ -5,5 +5,11 @@
  * `DIR/shim/shim.sock`, and sends its events to the daemon's ttrpc socket SOCK. When it is ready it
  * writes a line to its standard output and lets go of it.
  */
-export { runShim } from "./main.ts";
-export { type ShimArguments, shimSocket } from "./arguments.ts";
+export { READY, type ShimArguments, shimSocket } from "./arguments.ts";
+
+/** Runs the shim until it is told to shut down. Its arguments: `--state DIR --address SOCK`. */
+export async function runShim(args: readonly string[]): Promise<never> {
+  // The daemon imports this face too, without becoming a shim.
+  const { serve } = await import("./main.ts");
+  return await serve(args);
+}

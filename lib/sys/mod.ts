@@ -6,3 +6,4 @@ export * from "./epoll.ts";
 export * from "./pipe.ts";
 export * from "./process.ts";
 export * from "./rootfs.ts";
+export * from "./self.ts";
