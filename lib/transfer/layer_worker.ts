@@ -140,11 +140,11 @@ async function fetchInto(job: LayerJob, feed: (bytes: Bytes) => void, signal: Ab
 
 /** Loads the registry's side only in workers that need it. */
 async function openBody(request: Parameters<OpenBlob>[0], offset: number, signal: AbortSignal) {
-  const { openBlob } = await import("../remotes/blob.ts");
+  const { openBlob } = await import("../remotes/mod.ts");
   return (await openBlob(request, offset, signal)) as ReadableStream<Bytes>;
 }
 
-type OpenBlob = typeof import("../remotes/blob.ts").openBlob;
+type OpenBlob = typeof import("../remotes/mod.ts").openBlob;
 
 function writeAll(file: Deno.FsFile, bytes: Bytes) {
   for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));

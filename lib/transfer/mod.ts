@@ -1,0 +1,9 @@
+/** Streams joined together: layers and images on their way in and out. */
+export { applyDiff, type LayerContent } from "./apply_diff.ts";
+export {
+  InterruptedError,
+  type LayerJob,
+  type LayerJobOptions,
+  type LayerResult,
+  LayerWorkers,
+} from "./layer_workers.ts";
