@@ -7,3 +7,6 @@ export * from "./pipe.ts";
 export * from "./process.ts";
 export * from "./rootfs.ts";
 export * from "./self.ts";
+export * from "./lock.ts";
+export * from "./fifo.ts";
+export * from "./disk.ts";

@@ -1,0 +1,12 @@
+/** The daemon: configuration, wiring of the rooms, listeners, shutdown. */
+export {
+  type Config,
+  defaultConfigPath,
+  defaultRoot,
+  defaultState,
+  type Flags,
+  loadConfig,
+} from "./config.ts";
+export type { Log, LogLevel } from "./log.ts";
+export { runDaemon } from "./run.ts";
+export { type Daemon, serve } from "./serve.ts";

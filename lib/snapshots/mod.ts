@@ -1,0 +1,3 @@
+/** File trees on disk, each a change on top of a chain of others. */
+export { openOverlay } from "./overlay.ts";
+export type { Kind, Snapshotter, Usage } from "./snapshotter.ts";

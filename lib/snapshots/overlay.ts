@@ -1,0 +1,121 @@
+/**
+ * The overlay snapshotter: a snapshot is a directory `fs` over those of its parents, mounted with overlayfs.
+ *
+ * `<root>/<id>/fs` holds the changes, `<root>/<id>/work` is overlayfs's own. A removed one is first renamed to
+ * `rm-<id>`: it is gone at once, and what a crash leaves of it is swept at the next start.
+ */
+import type { Mount } from "../api/types/mount.ts";
+import { syncFilesystem } from "../sys/mod.ts";
+import type { Snapshotter, Usage } from "./snapshotter.ts";
+import { diskUsage } from "./usage.ts";
+
+const removed = "rm-";
+
+/** Opens or makes an overlay snapshotter in the directory `root`. */
+export async function openOverlay(root: string): Promise<Snapshotter> {
+  await Deno.mkdir(root, { recursive: true, mode: 0o700 });
+  const options = await kernelOptions();
+  const removals = new Removals();
+  for await (const { name } of Deno.readDir(root)) {
+    if (name.startsWith(removed)) removals.start(`${root}/${name}`);
+  }
+  return new Overlay(root, options, removals);
+}
+
+/** Options every mount gets, as containerd decides them: no index, whose handles outlive a copied root. */
+async function kernelOptions(): Promise<string[]> {
+  const has = (name: string) =>
+    Deno.stat(`/sys/module/overlay/parameters/${name}`).then(() => true, () => false);
+  return await has("index") ? ["index=off"] : [];
+}
+
+class Overlay implements Snapshotter {
+  readonly name = "overlayfs";
+  readonly #root: string;
+  readonly #options: string[];
+  readonly #removals: Removals;
+
+  constructor(root: string, options: string[], removals: Removals) {
+    this.#root = root;
+    this.#options = options;
+    this.#removals = removals;
+  }
+
+  layerPath(id: string): string {
+    return `${this.#root}/${id}/fs`;
+  }
+
+  async create(id: string, parents: readonly string[], kind: "active" | "view"): Promise<void> {
+    const dir = `${this.#root}/${id}`;
+    await Deno.mkdir(dir, { mode: 0o700 });
+    await Deno.mkdir(`${dir}/fs`, { mode: 0o755 });
+    if (kind === "active") await Deno.mkdir(`${dir}/work`, { mode: 0o711 });
+    if (parents.length) await this.adopt(id, parents[0]!);
+    else await Deno.chmod(`${dir}/fs`, 0o755);
+  }
+
+  /** The root directory of the mounted tree is the upper one: it must look like the one below. */
+  async adopt(id: string, parent: string): Promise<void> {
+    const { mode, uid, gid } = await Deno.stat(this.layerPath(parent));
+    await Deno.chown(this.layerPath(id), uid, gid);
+    await Deno.chmod(this.layerPath(id), mode! & 0o7777);
+  }
+
+  mounts(id: string, parents: readonly string[], kind: "active" | "view"): Mount[] {
+    const lower = parents.map((parent) => this.layerPath(parent));
+    if (lower.length === 0) return [bind(this.layerPath(id), kind === "view" ? "ro" : "rw")];
+    if (kind === "view" && lower.length === 1) return [bind(lower[0]!, "ro")];
+    const own = kind === "active"
+      ? [`workdir=${this.#root}/${id}/work`, `upperdir=${this.layerPath(id)}`]
+      : [];
+    const options = [...this.#options, ...own, `lowerdir=${lower.join(":")}`];
+    return [{ type: "overlay", source: "overlay", target: "", options }];
+  }
+
+  async commit(_id: string, { sync = true }: { sync?: boolean } = {}): Promise<void> {
+    if (sync) await syncFilesystem(this.#root);
+  }
+
+  async remove(id: string): Promise<void> {
+    const gone = `${this.#root}/${removed}${id}`;
+    try {
+      await Deno.rename(`${this.#root}/${id}`, gone);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return;
+      throw error;
+    }
+    this.#removals.start(gone);
+  }
+
+  usage(id: string): Promise<Usage> {
+    return diskUsage(this.layerPath(id));
+  }
+
+  async ids(): Promise<string[]> {
+    const names: string[] = [];
+    for await (const { name } of Deno.readDir(this.#root)) if (!name.startsWith(removed)) names.push(name);
+    return names;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#removals.finished();
+  }
+}
+
+/** Deletions go on in the background, one tree at a time: nobody waits for thousands of files to go. */
+class Removals {
+  #last: Promise<void> = Promise.resolve();
+
+  start(path: string): void {
+    // What can't be deleted now keeps its name and is tried again at the next start.
+    this.#last = this.#last.then(() => Deno.remove(path, { recursive: true })).catch(() => {});
+  }
+
+  finished(): Promise<void> {
+    return this.#last;
+  }
+}
+
+function bind(source: string, mode: "ro" | "rw"): Mount {
+  return { type: "bind", source, target: "", options: [mode, "rbind"] };
+}

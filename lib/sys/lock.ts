@@ -1,0 +1,18 @@
+/** Advisory locks on files: one daemon to a root. */
+import { failedPrecondition } from "../errors.ts";
+
+/**
+ * Locks the file at `path` (made if absent) until the result is disposed or the process ends, and writes this
+ * process's id into it. Throws FailedPrecondition, with the holder's process id, if somebody else holds it.
+ */
+export async function lockFile(path: string): Promise<Disposable> {
+  const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
+  if (!await file.tryLock(true)) {
+    file.close();
+    const holder = (await Deno.readTextFile(path)).trim();
+    throw failedPrecondition(`${path} is locked by process ${holder || "(unknown)"}`);
+  }
+  await file.truncate();
+  await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
+  return { [Symbol.dispose]: () => file.close() };
+}
