@@ -118,9 +118,12 @@ async function fetchInto(job: LayerJob, feed: (bytes: Bytes) => void, signal: Ab
   }
   await file.truncate(there);
   if (there === ingest.size) return;
+  // Only workers that need the registry's side load it.
+  const { openBlob } = await import("../remotes/mod.ts");
   let received = there;
   try {
-    for await (const bytes of await openBody(source.blob, there, signal)) {
+    const body = await openBlob(source.blob as Parameters<typeof openBlob>[0], there, signal);
+    for await (const bytes of body as ReadableStream<Bytes>) {
       signal.throwIfAborted();
       received += bytes.length;
       if (received > ingest.size) throw tooLong(ingest, received);
@@ -137,14 +140,6 @@ async function fetchInto(job: LayerJob, feed: (bytes: Bytes) => void, signal: Ab
     throw new InterruptedError(why, received);
   }
 }
-
-/** Loads the registry's side only in workers that need it. */
-async function openBody(request: Parameters<OpenBlob>[0], offset: number, signal: AbortSignal) {
-  const { openBlob } = await import("../remotes/mod.ts");
-  return (await openBlob(request, offset, signal)) as ReadableStream<Bytes>;
-}
-
-type OpenBlob = typeof import("../remotes/mod.ts").openBlob;
 
 function writeAll(file: Deno.FsFile, bytes: Bytes) {
   for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));

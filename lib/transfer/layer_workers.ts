@@ -85,8 +85,13 @@ export class LayerWorkers implements AsyncDisposable {
     while (this.#queue.length > 0) {
       const seat = this.#seats.find((seat) => !seat.task) ?? this.#hire();
       if (!seat) return;
-      const task = seat.task = this.#queue.shift()!;
-      seat.worker.postMessage({ type: "run", job: task.job });
+      const task = this.#queue.shift()!;
+      try {
+        seat.worker.postMessage({ type: "run", job: task.job });
+        seat.task = task;
+      } catch (error) {
+        task.done.reject(error);
+      }
     }
   }
 
