@@ -81,7 +81,13 @@ export class BuiltinShim implements ShimKind {
   async #start(): Promise<void> {
     const { state, address, command } = this.#options;
     const { command: program, args } = command(["shim", "--state", state, "--address", address]);
-    const child = new Deno.Command(program, { args, cwd: "/", stdin: "null", stdout: "piped", stderr: "piped" })
+    const child = new Deno.Command(program, {
+      args,
+      cwd: "/",
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    })
       .spawn();
     child.unref();
     const said = await firstWords(child.stdout);

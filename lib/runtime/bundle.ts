@@ -3,7 +3,8 @@ import { alreadyExists } from "../errors.ts";
 import { unmountAll } from "../sys/mod.ts";
 
 /** Where the bundle of a task lies. */
-export const bundlePath = (state: string, namespace: string, id: string) => `${state}/tasks/${namespace}/${id}`;
+export const bundlePath = (state: string, namespace: string, id: string) =>
+  `${state}/tasks/${namespace}/${id}`;
 
 interface IdMapping {
   containerID: number;
@@ -34,7 +35,10 @@ export async function makeBundle(path: string, spec: Uint8Array): Promise<void> 
 }
 
 async function makeParents(path: string): Promise<void> {
-  const [namespaceDir, tasksDir] = [path.slice(0, path.lastIndexOf("/")), path.split("/").slice(0, -2).join("/")];
+  const [namespaceDir, tasksDir] = [
+    path.slice(0, path.lastIndexOf("/")),
+    path.split("/").slice(0, -2).join("/"),
+  ];
   for (const dir of [tasksDir, namespaceDir]) {
     try {
       await Deno.mkdir(dir, { mode: 0o711 });
@@ -60,7 +64,9 @@ export async function removeBundle(path: string): Promise<void> {
 }
 
 /** Every bundle below a state directory. */
-export async function listBundles(state: string): Promise<{ namespace: string; id: string; bundle: string }[]> {
+export async function listBundles(
+  state: string,
+): Promise<{ namespace: string; id: string; bundle: string }[]> {
   const bundles = [];
   for (const namespace of await directories(`${state}/tasks`)) {
     for (const id of await directories(`${state}/tasks/${namespace}`)) {

@@ -10,7 +10,11 @@ export type TaskStub = Stub<typeof TaskDefinition>;
  * made again on the shim's successor when the shim dies under it.
  */
 export interface ShimKind extends AsyncDisposable {
-  call<R>(task: TaskPlace, request: (stub: TaskStub) => Promise<R>, options?: { repeat?: boolean }): Promise<R>;
+  call<R>(
+    task: TaskPlace,
+    request: (stub: TaskStub) => Promise<R>,
+    options?: { repeat?: boolean },
+  ): Promise<R>;
 }
 
 /** Whose task it is, and where. */

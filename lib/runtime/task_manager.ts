@@ -33,7 +33,12 @@ export interface TaskCallOptions {
 }
 
 /** Names under which clients ask for runc with the built-in shim. */
-const runcNames = new Set(["", "io.containerd.runc.v2", "io.containerd.runc.v1", "io.containerd.runtime.v1.linux"]);
+const runcNames = new Set([
+  "",
+  "io.containerd.runc.v2",
+  "io.containerd.runc.v1",
+  "io.containerd.runtime.v1.linux",
+]);
 
 export class TaskManager implements AsyncDisposable {
   readonly #options: TaskManagerOptions;
@@ -65,7 +70,11 @@ export class TaskManager implements AsyncDisposable {
     const container = this.#options.containers.get(scope, id);
     if (request.checkpoint) throw unimplemented("a task from a checkpoint");
     this.#shimOf(container.runtime?.name ?? "");
-    const place = { namespace: scope.namespace, id, bundle: bundlePath(this.#options.state, scope.namespace, id) };
+    const place = {
+      namespace: scope.namespace,
+      id,
+      bundle: bundlePath(this.#options.state, scope.namespace, id),
+    };
     if (this.#tasks.has(keyOf(place))) throw alreadyExists(`task ${id}`);
     if (!container.spec?.value.length) throw invalidArgument(`container ${id} has no spec`);
     await makeBundle(place.bundle, container.spec.value);
@@ -147,7 +156,10 @@ export class TaskManager implements AsyncDisposable {
     { containerId: id, execId, signal: number, all }: api.KillRequest,
     { signal }: TaskCallOptions = {},
   ): Promise<void> {
-    await this.#call(this.#find(scope, id), (stub) => stub.kill({ id, execId, signal: number, all }, { signal }));
+    await this.#call(
+      this.#find(scope, id),
+      (stub) => stub.kill({ id, execId, signal: number, all }, { signal }),
+    );
   }
 
   /** Adds an exec. Throws AlreadyExists for an exec id in use. */
@@ -215,7 +227,11 @@ export class TaskManager implements AsyncDisposable {
     throw unimplemented(`runtime ${runtime}`);
   }
 
-  #call<R>(place: TaskPlace, request: (stub: TaskStub) => Promise<R>, options?: { repeat?: boolean }): Promise<R> {
+  #call<R>(
+    place: TaskPlace,
+    request: (stub: TaskStub) => Promise<R>,
+    options?: { repeat?: boolean },
+  ): Promise<R> {
     return this.#builtin.call(place, request, options);
   }
 
@@ -255,5 +271,16 @@ const keyOf = ({ namespace, id }: TaskPlace) => `${namespace}/${id}`;
 
 function processOf(state: StateResponse): Process {
   const { id, execId, pid, status, stdin, stdout, stderr, terminal, exitStatus, exitedAt } = state;
-  return { containerId: id, id: execId || id, pid, status, stdin, stdout, stderr, terminal, exitStatus, exitedAt };
+  return {
+    containerId: id,
+    id: execId || id,
+    pid,
+    status,
+    stdin,
+    stdout,
+    stderr,
+    terminal,
+    exitStatus,
+    exitedAt,
+  };
 }

@@ -11,6 +11,7 @@ import {
   bytesWaiting,
   type Epoll,
   hasReader,
+  isFinished,
   openFd,
   Ready,
   setNonblocking,
@@ -93,6 +94,8 @@ class FifoOutput implements Output {
         continue;
       }
       if (bytesWaiting(this.from) > 0) return this.#full();
+      // With a full FIFO, splice says "again" even at the end of an empty pipe.
+      if (isFinished(this.from)) return this.#end();
       break;
     }
     this.#waitForData();

@@ -1,7 +1,7 @@
 /** Start: lets a created container's process go on, or has runc start an exec. */
 import { Status } from "../api/types/task/task.ts";
 import { Code, CtrError, failedPrecondition } from "../errors.ts";
-import { Access, openFd, Ready } from "../sys/mod.ts";
+import { Access, openFd, readFd, Ready } from "../sys/mod.ts";
 import { type Container, inTurn, type Process } from "./container.ts";
 import { exited, whileStarting } from "./exit.ts";
 import { fileOf } from "./record.ts";
@@ -47,11 +47,14 @@ async function letGo(shim: Shim, init: Process, fifo: string): Promise<void> {
   const fd = openFd(fifo, Access.READ | Access.NONBLOCK);
   try {
     const starting = init.starting!;
-    const gone = new Promise<"gone">((resolve) => starting.onEnd = () => resolve("gone"));
-    const ready = new Promise<"ready">((resolve) => shim.epoll.arm(fd, Ready.READ, () => resolve("ready")));
-    if (starting.ended || await Promise.race([gone, ready]) === "gone") {
-      throw new CtrError(Code.Unknown, "cannot start a container whose process has ended");
-    }
+    await new Promise<void>((resolve) => {
+      starting.onEnd = resolve;
+      shim.epoll.arm(fd, Ready.READ, resolve);
+      if (starting.ended) resolve();
+    });
+    // A short-lived process may have ended by now; what tells whether it went on is its byte in the FIFO.
+    const word = readFd(fd, new Uint8Array(1));
+    if (word !== 1) throw new CtrError(Code.Unknown, "cannot start a container whose process has ended");
   } finally {
     shim.epoll.close(fd);
   }

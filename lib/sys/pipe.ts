@@ -107,6 +107,17 @@ export function bytesWaiting(fd: number): number {
 const POLLOUT = 4;
 const POLLERR = 8;
 
+const POLLIN = 1;
+const POLLHUP = 16;
+
+/** Whether a pipe is empty and nobody can write to it any more. */
+export function isFinished(fd: number): boolean {
+  const entry = new Int32Array([fd, POLLIN]);
+  c.poll(new Uint8Array(entry.buffer), 1n, 0);
+  const ready = entry[1]! >> 16;
+  return (ready & POLLHUP) !== 0 && (ready & POLLIN) === 0;
+}
+
 /** Whether anybody has the read end of the pipe or FIFO open whose write end is `fd`. */
 export function hasReader(fd: number): boolean {
   const entry = new Int32Array([fd, POLLOUT]);

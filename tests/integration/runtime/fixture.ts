@@ -1,4 +1,5 @@
 /** A task manager of a test's own, with a real shim, real runc and a busybox root file system. */
+import assert from "node:assert/strict";
 import type { Envelope } from "../../../lib/api/types/event.ts";
 import { Container } from "../../../lib/api/services/containers/v1/containers.ts";
 import {
@@ -15,6 +16,7 @@ import { connectTtrpc } from "../../../lib/rpc/ttrpc/client.ts";
 import { TaskDefinition } from "../../../lib/api/runtime/task/v3/shim.ts";
 import { TaskManager } from "../../../lib/runtime/mod.ts";
 import type { Scope } from "../../../lib/scope.ts";
+import { cgroupRoots, findLeaks } from "../../harness/leaks.ts";
 import { busyboxRootfs, must, Scratch } from "../../harness/mod.ts";
 
 const entry = new URL("./shim_entry.ts", import.meta.url).pathname;
@@ -46,6 +48,11 @@ export class Fixture implements AsyncDisposable {
 
   get state(): string {
     return this.scratch.join("state");
+  }
+
+  /** Its containers' common cgroup. */
+  get cgroup(): string {
+    return this.scratch.path.split("/").at(-1)!;
   }
 
   get shimSocket(): string {
@@ -81,6 +88,19 @@ export class Fixture implements AsyncDisposable {
     ]);
   }
 
+  /** Puts a new task manager in the place of the old one, as a daemon's restart does. */
+  async restart(): Promise<void> {
+    await this.tasks[Symbol.asyncDispose]();
+    this.tasks = this.newManager();
+    await this.tasks.restore();
+  }
+
+  /** A task that another process's manager has made: its state, seen from a manager of our own. */
+  async reopened(id: string) {
+    await this.restart();
+    return await this.stateOf(id);
+  }
+
   /** Stops taking events, as a daemon that died. */
   async hangUp(): Promise<void> {
     await this.#server?.shutdown();
@@ -93,19 +113,37 @@ export class Fixture implements AsyncDisposable {
       .map(({ topic }) => topic);
   }
 
+  /** Waits until something holds; fails after five seconds. */
+  async eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
+    for (let n = 0; n < 250; n++) {
+      if (await holds()) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    throw new Error("it never came to hold");
+  }
+
   /** Adds a container record whose process runs `args`. */
   add(id: string, args: string[], change: (spec: Spec) => void = () => {}): void {
     const spec = specOf(args);
+    spec.linux.cgroupsPath = `/${this.cgroup}/${id}`;
     change(spec);
     const any = anyJson("types.containerd.io/opencontainers/runtime-spec/1/Spec", spec);
     this.containers.set(id, complete(Container, { id, spec: any }));
   }
 
   /** Adds a container and its task, on an overlay of busybox. */
-  async create(id: string, args: string[], more: Partial<CreateTaskRequest> = {}, change?: (spec: Spec) => void) {
+  async create(
+    id: string,
+    args: string[],
+    more: Partial<CreateTaskRequest> = {},
+    change?: (spec: Spec) => void,
+  ) {
     if (!this.containers.has(id)) this.add(id, args, change);
     const rootfs = [await this.overlay(id)];
-    return await this.tasks.create(this.scope, complete(CreateTaskRequest, { containerId: id, rootfs, ...more }));
+    return await this.tasks.create(
+      this.scope,
+      complete(CreateTaskRequest, { containerId: id, rootfs, ...more }),
+    );
   }
 
   async overlay(id: string) {
@@ -122,7 +160,7 @@ export class Fixture implements AsyncDisposable {
   delete = (containerId: string) => this.tasks.delete(this.scope, { containerId });
   kill = (containerId: string, signal = 9, execId = "", all = false) =>
     this.tasks.kill(this.scope, { containerId, execId, signal, all });
-  state_ = async (containerId: string, execId = "") =>
+  stateOf = async (containerId: string, execId = "") =>
     (await this.tasks.get(this.scope, { containerId, execId })).process!;
 
   /** Adds an exec of `args`. */
@@ -148,19 +186,10 @@ export class Fixture implements AsyncDisposable {
     return path;
   }
 
-  /** The pid of the shim; 0 if there is none. */
-  async shimPid(): Promise<number> {
-    try {
-      await using channel = await connectTtrpc(this.shimSocket);
-      const { shimPid } = await channel.stub(TaskDefinition, this.scope).connect({ id: this.anyId() });
-      return shimPid;
-    } catch {
-      return 0;
-    }
-  }
-
-  anyId(): string {
-    return this.containers.keys().next().value ?? "";
+  /** The pid of the shim that serves a task. */
+  async shimPid(id: string): Promise<number> {
+    await using channel = await connectTtrpc(this.shimSocket);
+    return (await channel.stub(TaskDefinition, this.scope).connect({ id })).shimPid;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -172,7 +201,19 @@ export class Fixture implements AsyncDisposable {
     await this.tasks[Symbol.asyncDispose]();
     await endShim(this.shimSocket);
     await this.#server?.shutdown();
+    let leaks: string[] = [];
+    await this.eventually(async () => (leaks = await this.#leaks()).length === 0).catch(() => {});
+    for (const root of cgroupRoots(this.cgroup)) await Deno.remove(root).catch(() => {});
     await this.scratch[Symbol.asyncDispose]();
+    assert.deepEqual(leaks, [], "left behind");
+  }
+
+  #leaks(): Promise<string[]> {
+    return findLeaks({
+      path: this.scratch.path,
+      cgroup: this.cgroup,
+      empty: [`${this.state}/tasks/testing`, `${this.state}/runc/testing`],
+    });
   }
 }
 
@@ -185,7 +226,9 @@ export async function endShim(socket: string): Promise<void> {
     return; // none was started
   }
   for (let n = 0; n < 100; n++) {
-    if (!await connectTtrpc(socket).then((c) => c[Symbol.asyncDispose]()).then(() => true, () => false)) return;
+    if (!await connectTtrpc(socket).then((c) => c[Symbol.asyncDispose]()).then(() => true, () => false)) {
+      return;
+    }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   throw new Error(`the shim at ${socket} did not end`);
@@ -193,7 +236,13 @@ export async function endShim(socket: string): Promise<void> {
 
 /** The parts of an OCI spec that the tests touch. */
 export interface Spec {
-  process: { args: string[]; terminal: boolean; user: { uid: number; gid: number }; env: string[]; cwd: string };
+  process: {
+    args: string[];
+    terminal: boolean;
+    user: { uid: number; gid: number };
+    env: string[];
+    cwd: string;
+  };
   linux: { namespaces: { type: string }[]; cgroupsPath?: string };
   [key: string]: unknown;
 }
