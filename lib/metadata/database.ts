@@ -10,8 +10,11 @@
  * KV holds at most 64 KiB in a value, so larger records are split: `["r", table, ...key]` holds
  * the first part, `["p", table, ...key, n]` the others.
  */
-import { Code, CtrError } from "../errors.ts";
+import { Code, CtrError, messageOf } from "../errors.ts";
 import type { Codec } from "../rpc/service.ts";
+import { commit, deleteRecord, HalfApplied, load, type Mutation, openFile, putRecord } from "./file.ts";
+import { join, recordOf, Records, settle } from "./records.ts";
+import { Changes, View } from "./view.ts";
 
 /** The name of a record within its table: namespace first. */
 export type Key = readonly string[];
@@ -22,9 +25,14 @@ export interface Table<T> {
   readonly codec: Codec<T>;
 }
 
-/** What may be read, in a transaction or outside. */
+/**
+ * What may be read, in a transaction or outside. Records are shared and frozen: change a copy, then put it.
+ * A record whose bytes can't be decoded throws DataLoss, naming it; it can still be deleted or overwritten.
+ */
 export interface Reader {
   get<T>(table: Table<T>, key: Key): T | undefined;
+  /** Whether there is a record, readable or not. */
+  has<T>(table: Table<T>, key: Key): boolean;
   /** Records whose key starts with `prefix`, in key order. */
   list<T>(table: Table<T>, prefix?: Key): [Key, T][];
 }
@@ -46,4 +54,154 @@ export function json<T>(): Codec<T> {
     encode: (record) => ({ finish: () => new TextEncoder().encode(JSON.stringify(record)) }),
     decode: (bytes) => JSON.parse(new TextDecoder().decode(bytes)) as T,
   };
+}
+
+interface Waiting {
+  readonly run: (view: View) => void;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Writers that share a commit stop at this many changes. */
+const groupLimit = 400;
+
+/** The open metadata file. One process may have it open: the daemon, by the lock on its root. */
+export class Database implements Reader {
+  readonly #kv: Deno.Kv;
+  readonly #tables = new Map<string, Records>();
+  readonly #queue: Waiting[] = [];
+  #writing: Promise<void> | undefined;
+  #broken: unknown;
+  #closed = false;
+
+  private constructor(kv: Deno.Kv) {
+    this.#kv = kv;
+  }
+
+  /** Opens or makes the file at `path` (0600) and reads all of it. */
+  static async open(path: string): Promise<Database> {
+    const kv = await openFile(path);
+    const database = new Database(kv);
+    try {
+      for await (const { table, ...entry } of load(kv)) {
+        database.#records(table).set(join(entry.key), entry);
+      }
+    } catch (cause) {
+      kv.close();
+      throw new CtrError(Code.DataLoss, `metadata ${path} can't be read: ${messageOf(cause)}`, { cause });
+    }
+    return database;
+  }
+
+  get<T>(table: Table<T>, key: Key): T | undefined {
+    const entry = this.#records(table.name).get(join(key));
+    return entry && recordOf(table, entry);
+  }
+
+  has<T>(table: Table<T>, key: Key): boolean {
+    return this.#records(table.name).get(join(key)) !== undefined;
+  }
+
+  list<T>(table: Table<T>, prefix: Key = []): [Key, T][] {
+    const records = this.#records(table.name);
+    return records.names(prefix).map((name) => {
+      const entry = records.get(name)!;
+      return [entry.key, recordOf(table, entry)];
+    });
+  }
+
+  /** Keys only, of readable records and others. */
+  keys<T>(table: Table<T>, prefix: Key = []): Key[] {
+    const records = this.#records(table.name);
+    return records.names(prefix).map((name) => records.get(name)!.key);
+  }
+
+  /**
+   * Runs `fn` when the writers before have run, and resolves with its result once its changes are on disk.
+   * `fn` is synchronous and free of effects outside the transaction; if it throws, nothing changed. Writers
+   * that wait at the same time share one commit. If the commit fails, all of them fail and memory is as before.
+   */
+  write<R>(fn: (tx: Transaction) => R): Promise<R> {
+    if (this.#closed) return Promise.reject(new CtrError(Code.Unavailable, "the metadata file is closed"));
+    return new Promise<R>((resolve, reject) => {
+      let result: R;
+      this.#queue.push({ run: (view) => result = fn(view), resolve: () => resolve(result), reject });
+      this.#writing ??= this.#drain();
+    });
+  }
+
+  /** Waits for the writers under way, then closes the file. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#writing;
+    this.#kv.close();
+  }
+
+  async #drain(): Promise<void> {
+    await Promise.resolve();
+    while (this.#queue.length > 0) {
+      const group = new Changes();
+      const done: Waiting[] = [];
+      while (this.#queue.length > 0 && group.size < groupLimit) this.#run(this.#queue.shift()!, group, done);
+      try {
+        await this.#commit(group);
+      } catch (error) {
+        for (const waiting of done) waiting.reject(error);
+        continue;
+      }
+      for (const waiting of done) waiting.resolve();
+    }
+    this.#writing = undefined;
+  }
+
+  #run(waiting: Waiting, group: Changes, done: Waiting[]): void {
+    const view = new View((table) => this.#records(table), group);
+    try {
+      if (this.#broken) throw this.#broken;
+      waiting.run(view);
+      group.merge(view.changes);
+      done.push(waiting);
+    } catch (error) {
+      waiting.reject(error);
+    } finally {
+      view.close();
+    }
+  }
+
+  async #commit(group: Changes): Promise<void> {
+    const mutations: Mutation[] = [];
+    for (const [table, changes] of group.tables) {
+      for (const [name, { key, entry }] of changes) {
+        const before = this.#records(table).get(name)?.parts ?? 0;
+        if (entry) mutations.push(...putRecord(table, key, entry.bytes!, before));
+        else if (before > 0) mutations.push(...deleteRecord(table, key, before));
+      }
+    }
+    try {
+      await commit(this.#kv, mutations);
+    } catch (cause) {
+      const error = new CtrError(Code.Internal, `metadata could not be written: ${messageOf(cause)}`, {
+        cause,
+      });
+      if (cause instanceof HalfApplied) this.#broken = error;
+      throw error;
+    }
+    for (const [table, changes] of group.tables) {
+      const records = this.#records(table);
+      for (const [name, { entry }] of changes) {
+        if (!entry) records.delete(name);
+        else {
+          settle(entry);
+          records.set(name, entry);
+        }
+      }
+    }
+  }
+
+  #records(table: string): Records {
+    let records = this.#tables.get(table);
+    if (!records) this.#tables.set(table, records = new Records());
+    return records;
+  }
 }

@@ -1,0 +1,10 @@
+/** The metadata room: what the daemon knows, by namespace, in one file. */
+export { ContainerStore } from "./containers.ts";
+export { Database, type Key, type Reader, type Table, type Transaction } from "./database.ts";
+export { labelsField, mapField, textField } from "./fields.ts";
+export { checkIdentifier, checkScope, digestFault } from "./identifiers.ts";
+export { ImageStore } from "./images.ts";
+export { checkLabels, keptLabels, type Labels, updateLabels } from "./labels.ts";
+export { holdByLease, LeaseStore, releaseFromLease } from "./leases.ts";
+export { ensureNamespace, NamespaceStore } from "./namespaces.ts";
+export * as schema from "./schema.ts";
