@@ -9,9 +9,11 @@ import type { Daemon } from "../connect.ts";
  * namespace has it.
  */
 export async function findImage(daemon: Daemon, name: string): Promise<Image> {
-  const names = await readings(name);
   const { namespace } = daemon.globals;
-  for (const reading of names) {
+  const exact = await get(daemon, namespace, name);
+  if (exact) return exact;
+  const names = await readings(name);
+  for (const reading of names.slice(1)) {
     const image = await get(daemon, namespace, reading);
     if (image) return image;
   }

@@ -1,0 +1,50 @@
+/** Removing a container: its ended task, its snapshot, its record. */
+import { type Container, ContainersDefinition } from "../../api/services/containers/v1/containers.ts";
+import { SnapshotsDefinition } from "../../api/services/snapshots/v1/snapshots.ts";
+import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
+import { type Process, Status } from "../../api/types/task/task.ts";
+import { Code, failedPrecondition, isError } from "../../errors.ts";
+import type { Daemon } from "../connect.ts";
+
+/**
+ * Removes a container, and its snapshot unless that is to be kept. Throws FailedPrecondition while its
+ * process lives.
+ */
+export async function removeContainer(
+  daemon: Daemon,
+  id: string,
+  { snapshot }: { snapshot: "keep" | "remove" },
+): Promise<void> {
+  const containers = daemon.stub(ContainersDefinition);
+  const { container } = await containers.get({ id });
+  const task = await missing(daemon.stub(TasksDefinition).get({ containerId: id }));
+  if (task?.process) await removeTask(daemon, id, task.process);
+  if (snapshot === "remove" && container) await removeSnapshot(daemon, container);
+  await containers.delete({ id });
+}
+
+async function removeTask(daemon: Daemon, containerId: string, task: Process): Promise<void> {
+  if (task.status !== Status.STOPPED && task.status !== Status.CREATED) {
+    throw failedPrecondition(
+      `cannot delete container ${containerId}: its task is ${
+        Status[task.status].toLowerCase()
+      } (end it with ` +
+        `"ctr tasks kill -s KILL ${containerId}")`,
+    );
+  }
+  await missing(daemon.stub(TasksDefinition).delete({ containerId }));
+}
+
+async function removeSnapshot(daemon: Daemon, { snapshotter, snapshotKey }: Container): Promise<void> {
+  if (snapshotKey) await missing(daemon.stub(SnapshotsDefinition).remove({ snapshotter, key: snapshotKey }));
+}
+
+/** What a call gives; undefined where there is nothing. */
+async function missing<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (isError(error, Code.NotFound)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,105 @@
+/** Making a container: image, snapshot, spec, record. */
+import { Container, ContainersDefinition } from "../../api/services/containers/v1/containers.ts";
+import type { Image } from "../../api/services/images/v1/images.ts";
+import { SnapshotsDefinition } from "../../api/services/snapshots/v1/snapshots.ts";
+import type { Mount } from "../../api/types/mount.ts";
+import { Options } from "../../api/types/runc/options/oci.ts";
+import { anyJson, anyOf } from "../../rpc/any.ts";
+import { complete } from "../../rpc/service.ts";
+import type { Call } from "../command.ts";
+import type { Daemon } from "../connect.ts";
+import { defaultSnapshotter } from "../flags.ts";
+import { chainIdOf, manifestFor, readJson } from "../images/contents.ts";
+import { findImage } from "../images/lookup.ts";
+import { parseLabels } from "../output/labels.ts";
+import { hostPlatform, parsePlatform } from "../output/platforms.ts";
+import { type ImageConfig, specOf } from "./spec.ts";
+import type { Start } from "./start.ts";
+import { setUser } from "./user.ts";
+
+const specUrl = "types.containerd.io/opencontainers/runtime-spec/1/Spec";
+const stopSignalLabel = "io.containerd.image.config.stop-signal";
+
+/** Where a container's files come from. */
+interface Source {
+  readonly image: string;
+  readonly config: ImageConfig;
+  /** The snapshot below the container's own. */
+  readonly parent: string;
+}
+
+/** Makes the container that the call's flags and arguments describe; nothing stays behind when it fails. */
+export async function createContainer(daemon: Daemon, call: Call): Promise<Start> {
+  const [from = "", id = "", ...args] = call.args;
+  const { flags } = call;
+  if (flags.on("rootfs")) return await createOnDirectory(daemon, call, from, id, args);
+  const source = await sourceOf(daemon, call, await findImage(daemon, from));
+  const spec = await specOf(call, id, args, source.config);
+  const snapshotter = flags.text("snapshotter") || defaultSnapshotter;
+  const snapshots = daemon.stub(SnapshotsDefinition);
+  const labels = parseLabels(flags.list("snapshotter-label"));
+  const { mounts } = await snapshots.prepare({ snapshotter, key: id, parent: source.parent, labels });
+  try {
+    const user = flags.text("user") || source.config.User || "";
+    if (!flags.text("config")) await setUser(spec, mounts, user);
+    await createRecord(
+      daemon,
+      call,
+      { id, image: source.image, snapshotter, snapshotKey: id },
+      spec,
+      source.config,
+    );
+  } catch (error) {
+    await snapshots.remove({ snapshotter, key: id }).catch(() => {});
+    throw error;
+  }
+  return { id, rootfs: mounts, terminal: spec.process.terminal === true };
+}
+
+async function sourceOf(daemon: Daemon, { flags }: Call, image: Image): Promise<Source> {
+  const platform = flags.text("platform") ? parsePlatform(flags.text("platform")) : hostPlatform();
+  const manifest = await manifestFor(daemon, image.target!, platform);
+  const document = await readJson(daemon, manifest.config);
+  const parent = await chainIdOf(document.rootfs?.diff_ids ?? []);
+  return { image: image.name, config: document.config ?? {}, parent };
+}
+
+async function createOnDirectory(
+  daemon: Daemon,
+  call: Call,
+  dir: string,
+  id: string,
+  args: string[],
+): Promise<Start> {
+  const spec = await specOf(call, id, args, {});
+  const path = await Deno.realPath(dir);
+  if (!call.flags.text("config")) {
+    spec.root.path = path;
+    const rootfs: Mount = { type: "bind", source: path, target: "", options: ["rbind", "ro"] };
+    await setUser(spec, [rootfs], call.flags.text("user"));
+  }
+  await createRecord(daemon, call, { id }, spec, {});
+  return { id, rootfs: [], terminal: spec.process.terminal === true };
+}
+
+async function createRecord(
+  daemon: Daemon,
+  { flags }: Call,
+  record: Partial<Container>,
+  spec: unknown,
+  config: ImageConfig,
+): Promise<void> {
+  const options = complete(Options, {
+    binaryName: flags.text("runc-binary"),
+    root: flags.text("runc-root"),
+    systemdCgroup: flags.on("runc-systemd-cgroup"),
+    noPivotRoot: flags.on("no-pivot"),
+  });
+  const container = complete(Container, {
+    ...record,
+    labels: { [stopSignalLabel]: config.StopSignal ?? "SIGTERM", ...parseLabels(flags.list("label")) },
+    runtime: { name: flags.text("runtime"), options: anyOf("containerd.runc.v1.Options", Options, options) },
+    spec: anyJson(specUrl, spec),
+  });
+  await daemon.stub(ContainersDefinition).create({ container });
+}

@@ -1,0 +1,29 @@
+/** `ctr run` */
+import { requiredTwo } from "../arguments.ts";
+import { type Call, usageError } from "../command.ts";
+import { connect } from "../connect.ts";
+import { removeContainer } from "../containers/remove.ts";
+import { createContainer } from "./create.ts";
+import { startTask } from "./start.ts";
+
+export async function run(call: Call): Promise<number> {
+  const { flags } = call;
+  requiredTwo(call, "an image (or, with --rootfs, a directory)", "a container id");
+  if (flags.on("rm") && flags.on("detach")) {
+    throw usageError("flags --detach and --rm cannot be specified together");
+  }
+  await using daemon = await connect(call);
+  const container = await createContainer(daemon, call);
+  if (!flags.on("rm")) return await startTask(daemon, call, container);
+  const remove = () => removeContainer(daemon, container.id, { snapshot: "remove" });
+  let code: number;
+  try {
+    code = await startTask(daemon, call, container);
+  } catch (error) {
+    // What went wrong first is what to tell.
+    await remove().catch(() => {});
+    throw error;
+  }
+  await remove();
+  return code;
+}

@@ -1,0 +1,20 @@
+/** `ctr tasks start` */
+import { ContainersDefinition } from "../../api/services/containers/v1/containers.ts";
+import { SnapshotsDefinition } from "../../api/services/snapshots/v1/snapshots.ts";
+import { required } from "../arguments.ts";
+import type { Call } from "../command.ts";
+import { connect } from "../connect.ts";
+import { parseExact } from "../process/json.ts";
+import { startTask } from "../run/start.ts";
+
+export async function run(call: Call): Promise<number> {
+  const [id] = required(call, "a container id");
+  await using daemon = await connect(call);
+  const { container } = await daemon.stub(ContainersDefinition).get({ id });
+  const { snapshotter, snapshotKey: key, spec } = container!;
+  const { mounts } = key
+    ? await daemon.stub(SnapshotsDefinition).mounts({ snapshotter, key })
+    : { mounts: [] };
+  const process = parseExact(new TextDecoder().decode(spec?.value)).process;
+  return await startTask(daemon, call, { id, rootfs: mounts, terminal: process?.terminal === true });
+}
