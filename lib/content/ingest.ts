@@ -101,8 +101,7 @@ export class Ingest implements AsyncDisposable {
       await Deno.rename(this.dataPath, path);
       await syncDirectory(dirname(path));
     }
-    await this.close();
-    await Deno.remove(this.#dir, { recursive: true });
+    await this.discard();
     if (exists) throw alreadyExists(`content ${found.digest}`);
     return found;
   }
@@ -115,6 +114,12 @@ export class Ingest implements AsyncDisposable {
       this.#release();
     }
     return Promise.resolve();
+  }
+
+  /** Closes it and throws away what was written. */
+  async discard(): Promise<void> {
+    await this.close();
+    await Deno.remove(this.#dir, { recursive: true });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,385 @@
+/**
+ * Content by namespace: which blobs a namespace has, with which labels, and its writes under way.
+ *
+ * The bytes are shared by all namespaces (lib/content): a write that announces a digest which another namespace
+ * already has is complete at once. A blob's file goes when the last record of it has gone; see `sweep`.
+ */
+import { createHash } from "node:crypto";
+import { ContentCreate, ContentDelete } from "../api/events/content.ts";
+import type { Info, Status } from "../api/services/content/v1/content.ts";
+import { type BlobStore, type Ingest, parseDigest, type Range } from "../content/mod.ts";
+import { alreadyExists, Code, CtrError, invalidArgument, isError, notFound } from "../errors.ts";
+import type { Publisher } from "../events/exchange.ts";
+import { parseFilters } from "../filters/mod.ts";
+import { anyOf } from "../rpc/any.ts";
+import { fromMillis, now } from "../rpc/timestamp.ts";
+import type { Scope } from "../scope.ts";
+import type { Database } from "./database.ts";
+import { labelsField } from "./fields.ts";
+import { checkScope } from "./identifiers.ts";
+import { checkLabels, keptLabels, type Labels, updateLabels } from "./labels.ts";
+import { holdByLease, releaseFromLease } from "./leases.ts";
+import { content, type IngestRecord, ingests } from "./schema.ts";
+
+/** What a writer announces of its blob. */
+export interface Announcement {
+  readonly expected?: string;
+  /** Bytes; 0 or absent if not known. */
+  readonly total?: number;
+}
+
+export class ContentStore {
+  readonly #db: Database;
+  readonly #blobs: BlobStore;
+  readonly #publisher: Publisher;
+  /** Digests whose file is in place while their record is not: a sweep must leave them. */
+  readonly #committing = new Map<string, number>();
+
+  constructor(db: Database, blobs: BlobStore, publisher: Publisher) {
+    this.#db = db;
+    this.#blobs = blobs;
+    this.#publisher = publisher;
+  }
+
+  /** @throws NotFound if the namespace doesn't have it, whoever else does */
+  info(scope: Scope, digest: string): Info {
+    checkScope(scope);
+    const info = this.#db.get(content, [scope.namespace, digest]);
+    if (!info) throw notFound(`content ${digest}`);
+    return info;
+  }
+
+  has(scope: Scope, digest: string): boolean {
+    return this.#db.has(content, [scope.namespace, digest]);
+  }
+
+  /** Blobs that match any of `filters`: fields digest, size and labels.KEY. */
+  list(scope: Scope, filters: readonly string[] = []): Info[] {
+    checkScope(scope);
+    const match = parseFilters(filters);
+    const all = this.#db.list(content, [scope.namespace]).map(([, info]) => info);
+    return all.filter((info) =>
+      match(([field, ...rest]) => {
+        if (field === "digest") return info.digest;
+        if (field === "size") return String(info.size);
+        return labelsField(field, rest, info.labels);
+      })
+    );
+  }
+
+  /** Changes labels: `paths` are "labels" or "labels.KEY"; none means all of them. */
+  update(scope: Scope, { digest, labels }: Pick<Info, "digest" | "labels">, paths: readonly string[] = []) {
+    checkScope(scope);
+    return this.#db.write((tx): Info => {
+      const info = tx.get(content, [scope.namespace, digest]);
+      if (!info) throw notFound(`content ${digest}`);
+      const updated = updateLabels(info.labels, labels, paths.length ? paths : ["labels"], (path) => {
+        throw invalidArgument(
+          `cannot update ${JSON.stringify(path)} field on content info ${JSON.stringify(digest)}`,
+        );
+      });
+      checkLabels(updated, "content info labels");
+      const changed = { ...info, labels: updated, updatedAt: now() };
+      tx.put(content, [scope.namespace, digest], changed);
+      return changed;
+    });
+  }
+
+  /** Takes a blob from the namespace; its file goes with the next collection if no other has it. */
+  async delete(scope: Scope, digest: string): Promise<void> {
+    checkScope(scope);
+    await this.#db.write((tx) => {
+      if (!tx.has(content, [scope.namespace, digest])) throw notFound(`content ${digest}`);
+      tx.delete(content, [scope.namespace, digest]);
+      releaseFromLease(tx, scope, { type: "content", id: digest });
+    });
+    const event = anyOf("containerd.events.ContentDelete", ContentDelete, { digest });
+    this.#publisher.publish(scope.namespace, "/content/delete", event);
+  }
+
+  /** The file of a blob that the namespace has. */
+  path(scope: Scope, digest: string): string {
+    this.info(scope, digest);
+    return this.#blobs.path(digest);
+  }
+
+  /** A blob's bytes, or a part of them. Throws NotFound and OutOfRange before the first. */
+  read(scope: Scope, digest: string, range: Range = {}): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    this.info(scope, digest);
+    return this.#blobs.read(digest, range);
+  }
+
+  /** A whole blob. Throws ResourceExhausted if it is longer than `limit` bytes. */
+  async readAll(scope: Scope, digest: string, limit = 8 << 20): Promise<Uint8Array> {
+    const { size } = this.info(scope, digest);
+    if (size > BigInt(limit)) {
+      throw new CtrError(Code.ResourceExhausted, `content ${digest} has ${size} bytes, more than ${limit}`);
+    }
+    const bytes = new Uint8Array(Number(size));
+    let at = 0;
+    for await (const chunk of this.read(scope, digest)) {
+      bytes.set(chunk, at);
+      at += chunk.length;
+    }
+    return bytes;
+  }
+
+  /**
+   * Starts or resumes the write `ref`.
+   * @throws AlreadyExists if the namespace has the announced digest, Unavailable if somebody else writes `ref`.
+   */
+  async writer(scope: Scope, ref: string, announced: Announcement = {}): Promise<ContentWriter> {
+    checkScope(scope);
+    if (!ref) throw invalidArgument("ref must not be empty");
+    const { expected = "" } = announced;
+    const { algorithm } = expected ? parseDigest(expected) : { algorithm: "sha256" };
+    if (expected && this.has(scope, expected)) throw alreadyExists(`content ${expected}`);
+    const key = keyOf(scope, ref);
+    const ingest = await this.#blobs.ingest(key, `${scope.namespace}/${ref}`);
+    try {
+      ingest.use(algorithm);
+      const record = await this.#begin(scope, ref, key, announced);
+      const shared = await this.#sharedSize(expected);
+      return new ContentWriter(this, scope, record, ingest, shared);
+    } catch (error) {
+      await ingest.close();
+      throw error;
+    }
+  }
+
+  #begin(
+    scope: Scope,
+    ref: string,
+    key: string,
+    { expected = "", total = 0 }: Announcement,
+  ): Promise<IngestRecord> {
+    return this.#db.write((tx) => {
+      const before = tx.get(ingests, [scope.namespace, ref]);
+      if (before && expected && before.expected && before.expected !== expected) {
+        throw invalidArgument(`ref ${ref} was started for ${before.expected}, not for ${expected}`);
+      }
+      const record: IngestRecord = {
+        ref,
+        key,
+        expected: expected || before?.expected || "",
+        total: total || before?.total || 0,
+        startedAt: before?.startedAt ?? Date.now(),
+        lease: scope.lease || before?.lease,
+      };
+      tx.put(ingests, [scope.namespace, ref], record);
+      holdByLease(tx, scope, { type: "ingests", id: ref });
+      return record;
+    });
+  }
+
+  /** Length of a blob that another namespace shares with this one. */
+  async #sharedSize(expected: string): Promise<number | undefined> {
+    if (!expected || this.#db.keys(content).every(([, digest]) => digest !== expected)) return undefined;
+    return await this.#blobs.size(expected);
+  }
+
+  /** How far a write is. Throws NotFound. */
+  async status(scope: Scope, ref: string): Promise<Status> {
+    checkScope(scope);
+    const record = this.#db.get(ingests, [scope.namespace, ref]);
+    if (!record) throw notFound(`ingest ref ${JSON.stringify(ref)}`);
+    return await this.#statusOf(record);
+  }
+
+  /** Writes under way that match any of `filters`: the field ref. */
+  async statuses(scope: Scope, filters: readonly string[] = []): Promise<Status[]> {
+    checkScope(scope);
+    const match = parseFilters(filters);
+    const records = this.#db.list(ingests, [scope.namespace]).map(([, record]) => record)
+      .filter(({ ref }) => match(([field]) => field === "ref" ? ref : undefined));
+    return await Promise.all(records.map((record) => this.#statusOf(record)));
+  }
+
+  async #statusOf({ ref, key, expected, total, startedAt }: IngestRecord): Promise<Status> {
+    const { offset, updatedAt } = await this.#blobs.ingestStatus(key) ?? { offset: 0, updatedAt: startedAt };
+    return {
+      ref,
+      expected,
+      total: BigInt(total),
+      offset: BigInt(offset),
+      startedAt: fromMillis(startedAt),
+      updatedAt: fromMillis(updatedAt),
+    };
+  }
+
+  /** Throws a write away. Throws NotFound, Unavailable while somebody writes. */
+  async abort(scope: Scope, ref: string): Promise<void> {
+    checkScope(scope);
+    const record = this.#db.get(ingests, [scope.namespace, ref]);
+    if (!record) throw notFound(`ingest ref ${JSON.stringify(ref)}`);
+    await this.#blobs.abort(record.key, ref);
+    await this.#forget(scope, ref);
+  }
+
+  #forget(scope: Scope, ref: string): Promise<void> {
+    return this.#db.write((tx) => {
+      tx.delete(ingests, [scope.namespace, ref]);
+      releaseFromLease(tx, scope, { type: "ingests", id: ref });
+    });
+  }
+
+  /** Used by {@linkcode ContentWriter}: the record of a blob, in place of that of its ingest. */
+  async record(scope: Scope, ref: string, digest: string, size: number, labels: Labels): Promise<void> {
+    const time = now();
+    const info = { digest, size: BigInt(size), labels: keptLabels(labels), createdAt: time, updatedAt: time };
+    await this.#db.write((tx) => {
+      tx.delete(ingests, [scope.namespace, ref]);
+      releaseFromLease(tx, scope, { type: "ingests", id: ref });
+      holdByLease(tx, scope, { type: "content", id: digest });
+      if (tx.has(content, [scope.namespace, digest])) return;
+      tx.put(content, [scope.namespace, digest], info);
+    });
+    const event = anyOf("containerd.events.ContentCreate", ContentCreate, { digest, size: BigInt(size) });
+    this.#publisher.publish(scope.namespace, "/content/create", event);
+  }
+
+  /** Used by {@linkcode ContentWriter}: keeps a sweep from a blob between its rename and its record. */
+  async guarded<T>(digest: string, work: () => Promise<T>): Promise<T> {
+    this.#committing.set(digest, (this.#committing.get(digest) ?? 0) + 1);
+    try {
+      return await work();
+    } finally {
+      const left = this.#committing.get(digest)! - 1;
+      if (left) this.#committing.set(digest, left);
+      else this.#committing.delete(digest);
+    }
+  }
+
+  /** Deletes blobs and ingests on disk that no namespace has a record of. */
+  async sweep(): Promise<void> {
+    const onDisk = await this.#blobs.digests();
+    const kept = new Set(this.#db.keys(content).map(([, digest]) => digest!));
+    for (const digest of onDisk) {
+      if (kept.has(digest) || this.#committing.has(digest)) continue;
+      if (this.#db.keys(content).some(([, now]) => now === digest)) continue;
+      await this.#blobs.delete(digest);
+    }
+    const idle = await this.#blobs.idleIngests();
+    const keys = new Set(this.#db.list(ingests).map(([, { key }]) => key));
+    for (const key of idle) if (!keys.has(key)) await this.#blobs.abort(key, key).catch(ignoreLocked);
+  }
+}
+
+/** A write under way. Closing it keeps what was written, for a later writer of the same ref. */
+export class ContentWriter implements AsyncDisposable {
+  readonly #store: ContentStore;
+  readonly #scope: Scope;
+  readonly #record: IngestRecord;
+  readonly #ingest: Ingest;
+  /** Length of the blob if another namespace has it: then nothing need be written. */
+  readonly #shared: number | undefined;
+
+  constructor(store: ContentStore, scope: Scope, record: IngestRecord, ingest: Ingest, shared?: number) {
+    this.#store = store;
+    this.#scope = scope;
+    this.#record = record;
+    this.#ingest = ingest;
+    this.#shared = shared;
+  }
+
+  /** The file that the bytes go to, for those who write it themselves and commit with `verified`. */
+  get dataPath(): string {
+    return this.#ingest.dataPath;
+  }
+
+  /** Bytes that are there. */
+  get offset(): number {
+    return this.#shared ?? this.#ingest.offset;
+  }
+
+  /** Whether the bytes are there already, from another namespace. */
+  get isShared(): boolean {
+    return this.#shared !== undefined;
+  }
+
+  get total(): number {
+    return this.#record.total;
+  }
+
+  /** When the write was started, by whatever process. */
+  get startedAt(): number {
+    return this.#record.startedAt;
+  }
+
+  digest(): Promise<string> {
+    return this.#shared === undefined ? this.#ingest.digest() : Promise.resolve(this.#record.expected);
+  }
+
+  /** Appends bytes. */
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#ingest.write(bytes);
+  }
+
+  /** Starts again from nothing. */
+  truncate(): Promise<void> {
+    return this.#ingest.truncate();
+  }
+
+  /**
+   * Makes it a blob of the namespace and closes it.
+   * @throws FailedPrecondition if size or digest are not as demanded, AlreadyExists if the namespace has it
+   */
+  async commit(
+    { size, expected, labels = {}, verified }: {
+      size?: number;
+      expected?: string;
+      labels?: Labels;
+      verified?: { digest: string; size: number };
+    } = {},
+  ): Promise<{ digest: string; size: number }> {
+    checkLabels(labels, "content labels");
+    const wanted = expected || this.#record.expected;
+    const guard = verified?.digest ?? (wanted || await this.digest());
+    return await this.#store.guarded(guard, async () => {
+      const done = this.#shared === undefined
+        ? await this.#bytes({ size, expected: wanted, verified })
+        : await this.#takeShared(size);
+      const had = this.#store.has(this.#scope, done.digest);
+      await this.#store.record(this.#scope, this.#record.ref, done.digest, done.size, labels);
+      if (had) throw alreadyExists(`content ${done.digest}`);
+      return done;
+    });
+  }
+
+  async #bytes(demand: Parameters<Ingest["commit"]>[0]): Promise<{ digest: string; size: number }> {
+    const found = demand.verified ?? { digest: await this.#ingest.digest(), size: this.#ingest.offset };
+    try {
+      return await this.#ingest.commit({ ...demand, verified: found });
+    } catch (error) {
+      // Another namespace has the same bytes: they are there, and that is what was asked for.
+      if (isError(error, Code.AlreadyExists)) return found;
+      throw error;
+    }
+  }
+
+  async #takeShared(size?: number): Promise<{ digest: string; size: number }> {
+    const found = { digest: this.#record.expected, size: this.#shared! };
+    if (size && size !== found.size) {
+      throw new CtrError(Code.FailedPrecondition, `unexpected commit size ${found.size}, expected ${size}`);
+    }
+    await this.#ingest.discard();
+    return found;
+  }
+
+  close(): Promise<void> {
+    return this.#ingest.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** A name for an ingest's directory, whatever characters its ref has. */
+function keyOf({ namespace }: Scope, ref: string): string {
+  return createHash("sha256").update(`${namespace}/${ref}`).digest("hex");
+}
+
+function ignoreLocked(error: unknown): void {
+  if (!isError(error, Code.Unavailable)) throw error;
+}
