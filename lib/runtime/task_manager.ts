@@ -9,7 +9,17 @@ import type { Container } from "../api/services/containers/v1/containers.ts";
 import type * as api from "../api/services/tasks/v1/tasks.ts";
 import type { StateResponse } from "../api/runtime/task/v3/shim.ts";
 import type { Process } from "../api/types/task/task.ts";
-import { alreadyExists, Code, invalidArgument, isError, notFound, unimplemented } from "../errors.ts";
+import {
+  alreadyExists,
+  Code,
+  codeOf,
+  CtrError,
+  invalidArgument,
+  isError,
+  messageOf,
+  notFound,
+  unimplemented,
+} from "../errors.ts";
 import type { Scope } from "../scope.ts";
 import { type SelfCommand, selfCommand } from "../sys/mod.ts";
 import { bundlePath, listBundles, makeBundle, removeBundle } from "./bundle.ts";
@@ -93,7 +103,7 @@ export class TaskManager implements AsyncDisposable {
     } catch (error) {
       // A shim that lost only its caller may still be making it; such a task is kept, to be deleted by hand.
       if (!await this.#alive(place)) await this.#forget(place);
-      throw error;
+      throw new CtrError(codeOf(error), `failed to create shim task: ${messageOf(error)}`, { cause: error });
     }
   }
 

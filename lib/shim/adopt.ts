@@ -6,10 +6,12 @@
 import { Status } from "../api/types/task/task.ts";
 import { messageOf } from "../errors.ts";
 import { now } from "../rpc/timestamp.ts";
-import { pidfdOpen, Ready } from "../sys/mod.ts";
+import { pidfdOpen, Ready, unmountAll } from "../sys/mod.ts";
 import { type Container, newProcess } from "./container.ts";
 import { exited } from "./exit.ts";
 import { readRecord, startTime, type TaskRecord } from "./record.ts";
+import { runRunc } from "./runc.ts";
+import { runtimeOf } from "./runtime.ts";
 import type { Shim } from "./shim.ts";
 import { readSpecFacts } from "./spec.ts";
 
@@ -24,6 +26,7 @@ export async function adoptAll(shim: Shim): Promise<void> {
       try {
         const record = await readRecord(bundle);
         if (record) await adopt(shim, bundle, record);
+        else await clearAway(shim, namespace, id, bundle);
       } catch (error) {
         console.error(`task ${id} in namespace ${namespace} can't be adopted: ${messageOf(error)}`);
       }
@@ -50,6 +53,15 @@ async function adopt(shim: Shim, bundle: string, record: TaskRecord): Promise<vo
     shim.epoll.close(fd);
     end();
   });
+}
+
+/** Undoes a Create in whose middle the shim died. */
+async function clearAway(shim: Shim, namespace: string, id: string, bundle: string): Promise<void> {
+  const runtime = runtimeOf(shim.state, namespace, undefined);
+  if ((await names(runtime.root)).includes(id)) {
+    await runRunc(shim.reaper, runtime, { args: ["delete", "--force", id], log: `${bundle}/log.json` });
+  }
+  await unmountAll(`${bundle}/rootfs`);
 }
 
 async function names(path: string): Promise<string[]> {

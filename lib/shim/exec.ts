@@ -19,7 +19,7 @@ export function exec(shim: Shim, container: Container, request: ExecProcessReque
   }
   if (container.execs.has(execId)) throw alreadyExists(`id ${execId}`);
   if (container.init.status === Status.STOPPED) {
-    throw failedPrecondition("cannot exec in a stopped container");
+    throw failedPrecondition("cannot exec in a stopped state");
   }
   if (!spec?.value.length) throw invalidArgument(`exec ${execId} has no process spec`);
   checkTarget(stdout);

@@ -63,7 +63,9 @@ export function checkedRunc(reaper: Reaper, binary: string): Promise<string> {
 async function findAndCheck(reaper: Reaper, binary: string): Promise<string> {
   const path = await findExecutable(binary);
   const version = await versionOf(reaper, path);
-  if (tooOld(version)) throw failedPrecondition(`${path} is version ${version}: runc 1.0 or newer is needed`);
+  if (tooOld(version)) {
+    throw failedPrecondition(`${path} is version ${shortVersion(version)}: runc 1.0 or newer is needed`);
+  }
   return path;
 }
 
@@ -87,6 +89,8 @@ export function tooOld(version: string): boolean {
   if (major === undefined) return false;
   return Number(major) < 1 || /^runc version 1\.0\.0-rc([1-9]|[1-8]\d)\b/m.test(version);
 }
+
+const shortVersion = (text: string) => /^runc version (\S+)/m.exec(text)?.[1] ?? text;
 
 async function versionOf(reaper: Reaper, path: string): Promise<string> {
   const output: Pipe = pipe();

@@ -57,17 +57,51 @@ function mountOne(mount: Mount, target: string): void {
     if (flags[option] !== undefined) bits |= flags[option];
     else if (!ignored.has(option)) rest.push(option);
   }
-  const data = rest.join(",");
+  const { data, directory } = fitted(mount.type, rest);
   const what = `mount ${mount.type} ${mount.source} on ${target}`;
   if (data.length > PAGE) throw new CtrError(Code.InvalidArgument, `${what}: options longer than a page`);
   const propagation = bits & PROPAGATION;
   const first = bits & ~PROPAGATION;
-  call(mount.source, target, mount.type, first, data, what);
+  inDirectory(directory, () => call(mount.source, target, mount.type, first, data, what));
   // The kernel looks at a bind's other flags only in a second call.
   if (first & MS_BIND && first & MS_RDONLY) {
     call("", target, "", (first & ~MS_REC) | MS_REMOUNT, "", `${what} (read-only)`);
   }
   if (propagation) call("", target, "", propagation | (bits & MS_REC), "", `${what} (propagation)`);
+}
+
+/** The options in a page: overlay's many layers are named from their common directory if they must be. */
+function fitted(type: string, options: readonly string[]): { data: string; directory?: string } {
+  const data = options.join(",");
+  const lower = options.find((option) => option.startsWith("lowerdir="));
+  if (data.length <= PAGE || type !== "overlay" || !lower) return { data };
+  const layers = lower.slice("lowerdir=".length).split(":");
+  const directory = commonDirectory(layers);
+  if (directory === "/") return { data };
+  const short = layers.map((layer) => layer.slice(directory.length + 1)).join(":");
+  return {
+    data: options.map((option) => option === lower ? `lowerdir=${short}` : option).join(","),
+    directory,
+  };
+}
+
+function commonDirectory([first = "/", ...rest]: readonly string[]): string {
+  let directory = first;
+  do directory = directory.slice(0, directory.lastIndexOf("/")) || "/"; while (
+    directory !== "/" && !rest.every((path) => path.startsWith(`${directory}/`))
+  );
+  return directory;
+}
+
+function inDirectory(directory: string | undefined, act: () => void): void {
+  if (directory === undefined) return act();
+  const before = Deno.cwd();
+  Deno.chdir(directory);
+  try {
+    act();
+  } finally {
+    Deno.chdir(before);
+  }
 }
 
 function call(source: string, target: string, type: string, bits: bigint, data: string, what: string): void {

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { TaskExit, TaskStart } from "../../../lib/api/events/task.ts";
+import { Options } from "../../../lib/api/types/runc/options/oci.ts";
 import { Status } from "../../../lib/api/types/task/task.ts";
 import { Code, CtrError } from "../../../lib/errors.ts";
+import { anyOf } from "../../../lib/rpc/any.ts";
+import { complete } from "../../../lib/rpc/service.ts";
 import { Fixture } from "./fixture.ts";
 
 const fails = (code: number, words: RegExp) => (error: unknown) =>
@@ -97,6 +100,20 @@ Deno.test("a failure of runc is told with its reason and leaves nothing", async 
   );
   assert.deepEqual((await fixture.tasks.list(fixture.scope, { filter: "" })).tasks, []);
   assert.deepEqual(fixture.topics("absent"), []);
+});
+
+Deno.test("a runc that is missing or too old is refused by name and leaves nothing", async () => {
+  await using fixture = await Fixture.start();
+  const old = fixture.scratch.join("oldrunc");
+  await Deno.writeTextFile(old, "#!/bin/sh\necho runc version 1.0.0-rc6\n", { mode: 0o755 });
+  const refused: [string, number, RegExp][] = [
+    ["nosuchrunc", Code.Unknown, /"nosuchrunc": executable file not found in \$PATH/],
+    [old, Code.FailedPrecondition, /oldrunc is version 1.0.0-rc6: runc 1.0 or newer is needed/],
+  ];
+  for (const [binaryName, code, words] of refused) {
+    const options = anyOf("containerd.runc.v1.Options", Options, complete(Options, { binaryName }));
+    await assert.rejects(fixture.create("bad", ["true"], { options }), fails(code, words));
+  }
 });
 
 Deno.test("execs run beside the first process, have codes and events of their own", async () => {
