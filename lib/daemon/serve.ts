@@ -30,7 +30,7 @@ export async function serve(given: Config | Partial<Config> = {}): Promise<Daemo
   const stack = new AsyncDisposableStack();
   try {
     await prepareDirectories(config);
-    stack.use(lockRoot(config.root));
+    stack.use(await lockRoot(config.root));
     const rooms = stack.use(await openRooms(config, log));
     const services = servicesOf(config, rooms);
     stack.use(await listen(config, services));
@@ -51,9 +51,9 @@ export async function serve(given: Config | Partial<Config> = {}): Promise<Daemo
   }
 }
 
-function lockRoot(root: string): Disposable {
+async function lockRoot(root: string): Promise<Disposable> {
   try {
-    return lockFile(`${root}/lock`);
+    return await lockFile(`${root}/lock`);
   } catch (error) {
     if (!isError(error, Code.FailedPrecondition)) throw error;
     const holder = /process \S+/.exec(error.message)?.[0] ?? "another process";

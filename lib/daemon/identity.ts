@@ -1,0 +1,54 @@
+/** What the daemon tells of itself: who it is and which parts it has. */
+import type { Plugin } from "../api/services/introspection/v1/introspection.ts";
+import type { Identity } from "../services/introspection.ts";
+import type { Config } from "./config.ts";
+
+/** The daemon's identity; its uuid is kept in the root. */
+export async function identify(config: Config, snapshotters: readonly string[]): Promise<Identity> {
+  const link = await Deno.readLink("/proc/self/ns/pid"); // pid:[4026531836]
+  return {
+    uuid: await keptUuid(`${config.root}/uuid`),
+    pid: Deno.pid,
+    pidns: BigInt(/\d+/.exec(link)?.[0] ?? 0),
+    plugins: plugins(config, snapshotters),
+  };
+}
+
+async function keptUuid(path: string): Promise<string> {
+  try {
+    return (await Deno.readTextFile(path)).trim();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  const uuid = crypto.randomUUID();
+  await Deno.writeTextFile(path, uuid, { mode: 0o600 });
+  return uuid;
+}
+
+/** Parts by the names that containerd gives them: clients look for snapshotters, differs and runtimes here. */
+function plugins(config: Config, snapshotters: readonly string[]): Plugin[] {
+  const grpc = ["containers", "content", "diff", "events", "healthcheck", "images", "introspection", "leases"]
+    .concat("namespaces", "snapshots", "streaming", "tasks", "transfer", "version");
+  return [
+    plugin("io.containerd.content.v1", "content", { root: `${config.root}/content` }),
+    ...snapshotters.map((name) =>
+      plugin("io.containerd.snapshotter.v1", name, { root: `${config.root}/snapshots/${name}` })
+    ),
+    plugin("io.containerd.metadata.v1", "bolt", { policy: "shared" }),
+    plugin("io.containerd.gc.v1", "scheduler"),
+    plugin("io.containerd.differ.v1", "walking"),
+    plugin("io.containerd.runtime.v2", "task"),
+    plugin("io.containerd.event.v1", "exchange"),
+    ...grpc.map((id) => plugin("io.containerd.grpc.v1", id)),
+  ];
+}
+
+/** Parts that do what the platform decides name it, as containerd's do. */
+const platformBound = /snapshotter|differ|runtime/;
+
+function plugin(type: string, id: string, exports: Record<string, string> = {}): Plugin {
+  const architecture = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
+  const platform = { os: "linux", architecture, variant: "", osVersion: "", osFeatures: [] };
+  const platforms = platformBound.test(type) ? [platform] : [];
+  return { type, id, requires: [], platforms, exports, capabilities: [], initErr: undefined };
+}

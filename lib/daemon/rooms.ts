@@ -1,0 +1,90 @@
+/** The wiring: every room is opened here, given what it needs, and closed in reverse order. */
+import { BlobStore } from "../content/mod.ts";
+import { createExchange } from "../events/mod.ts";
+import {
+  ContainerStore,
+  ContentStore,
+  Database,
+  GarbageCollector,
+  ImageStore,
+  LeaseStore,
+  NamespaceStore,
+  SnapshotStore,
+} from "../metadata/mod.ts";
+import type { Service } from "../rpc/service.ts";
+import { TaskManager } from "../runtime/mod.ts";
+import { containersService } from "../services/containers.ts";
+import { contentService } from "../services/content.ts";
+import { diffService } from "../services/diff.ts";
+import { eventsService } from "../services/events.ts";
+import { healthService } from "../services/health.ts";
+import { imagesService } from "../services/images.ts";
+import { introspectionService } from "../services/introspection.ts";
+import { leasesService } from "../services/leases.ts";
+import { namespacesService } from "../services/namespaces.ts";
+import { snapshotsService } from "../services/snapshots.ts";
+import { streamingService } from "../services/streaming.ts";
+import { tasksService } from "../services/tasks.ts";
+import { transferService } from "../services/transfer.ts";
+import { ttrpcEventsService } from "../services/ttrpc_events.ts";
+import { versionService } from "../services/version.ts";
+import { openOverlay } from "../snapshots/mod.ts";
+import { LayerWorkers, Streams, Transfer } from "../transfer/mod.ts";
+import type { Config } from "./config.ts";
+import { identify } from "./identity.ts";
+import type { Log } from "./log.ts";
+
+/** The opened rooms, as the API sees them. */
+export interface Rooms extends AsyncDisposable {
+  readonly services: Service[];
+}
+
+/** Opens all rooms of a daemon, whose root and state directories are there and locked. */
+export async function openRooms(config: Config, log: Log): Promise<Rooms> {
+  await using stack = new AsyncDisposableStack();
+  const exchange = createExchange();
+  const db = stack.adopt(await Database.open(`${config.root}/metadata.kv`), (db) => db.close());
+  const blobs = await BlobStore.open(`${config.root}/content`);
+  const overlay = stack.use(await openOverlay(`${config.root}/snapshots/overlayfs`));
+
+  const namespaces = new NamespaceStore(db, exchange);
+  const images = new ImageStore(db, exchange);
+  const containers = new ContainerStore(db, exchange);
+  const leases = new LeaseStore(db);
+  const content = new ContentStore(db, blobs, exchange);
+  const snapshots = new SnapshotStore(db, [overlay], exchange);
+  const collector = stack.adopt(
+    new GarbageCollector(db, [content, snapshots], { publisher: exchange }),
+    (collector) => collector.close(),
+  );
+  const workers = stack.use(new LayerWorkers());
+  const streams = new Streams();
+  const transfer = new Transfer({ content, snapshots, images, leases, workers });
+  const tasks = stack.use(
+    new TaskManager({ state: config.state, address: `${config.address}.ttrpc`, containers }),
+  );
+  await tasks.restore();
+  // The first container should not wait for the shim's start; that it fails is told when somebody needs it.
+  tasks.ready().catch((error) => log("warn", "the shim did not start", { error: error.message }));
+
+  const identity = await identify(config, snapshots.names);
+  const services = [
+    containersService(containers),
+    contentService(content, () => collector.schedule()),
+    diffService(content, workers),
+    eventsService(exchange),
+    imagesService(images, collector),
+    introspectionService(identity),
+    leasesService(leases, collector),
+    namespacesService(namespaces),
+    snapshotsService(snapshots),
+    streamingService(streams),
+    tasksService(tasks),
+    transferService(transfer, streams),
+    ttrpcEventsService(exchange),
+    versionService(),
+  ];
+  services.push(healthService(services.map(({ definition }) => definition.fullName)));
+  const owned = stack.move();
+  return { services, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
