@@ -209,6 +209,18 @@ export class TaskManager implements AsyncDisposable {
     await this.#call(this.#find(scope, id), (stub) => stub.closeIO({ id, execId, stdin }, { signal }));
   }
 
+  /** Sets the size of a process's terminal. */
+  async resize(
+    scope: Scope,
+    { containerId: id, execId, width, height }: api.ResizePtyRequest,
+    { signal }: TaskCallOptions = {},
+  ): Promise<void> {
+    await this.#call(
+      this.#find(scope, id),
+      (stub) => stub.resizePty({ id, execId, width, height }, { signal }),
+    );
+  }
+
   /** Freezes a task. */
   async pause(
     scope: Scope,

@@ -6,7 +6,7 @@ import { type CallContext, type Service, service } from "../rpc/service.ts";
 import type { TaskCallOptions, TaskManager } from "../runtime/mod.ts";
 import type { Scope } from "../scope.ts";
 
-/** The tasks service. What later issues add (checkpoints, metrics, terminals, updates) is Unimplemented. */
+/** The tasks service. What later issues add (checkpoints, metrics, updates) is Unimplemented. */
 export function tasksService(tasks: TaskManager): Service {
   return service(TasksDefinition, {
     create: (request, context) => tasks.create(requireNamespace(context), request, context),
@@ -20,6 +20,7 @@ export function tasksService(tasks: TaskManager): Service {
     kill: done((scope, request, options) => tasks.kill(scope, request, options)),
     exec: done((scope, request, options) => tasks.exec(scope, request, options)),
     closeIO: done((scope, request, options) => tasks.closeIO(scope, request, options)),
+    resizePty: done((scope, request, options) => tasks.resize(scope, request, options)),
     pause: done((scope, request, options) => tasks.pause(scope, request, options)),
     resume: done((scope, request, options) => tasks.resume(scope, request, options)),
   });

@@ -14,7 +14,6 @@ import { Topic } from "./topics.ts";
 
 /** Makes a container; gives the pid of its first process. Everything is undone if a step fails. */
 export async function create(shim: Shim, namespace: string, request: CreateTaskRequest): Promise<number> {
-  if (request.terminal) throw unimplemented("a task with a terminal");
   if (request.checkpoint) throw unimplemented("a task from a checkpoint");
   if (!request.bundle.startsWith("/")) throw invalidArgument(`bundle ${JSON.stringify(request.bundle)}`);
   using _hold = shim.reaper.hold();
@@ -43,7 +42,7 @@ async function make(shim: Shim, namespace: string, request: CreateTaskRequest): 
     undo.defer(() => unmountAll(`${bundle}/rootfs`));
     mountAll(mounts, `${bundle}/rootfs`);
   }
-  const stdio = init.stdio = undo.use(new Stdio(init.paths));
+  const stdio = init.stdio = undo.use(new Stdio(init.paths, shim.state));
   await createByRunc(shim, container, stdio);
   undo.defer(() =>
     runRunc(shim.reaper, runtime, { args: ["delete", "--force", id], log: `${bundle}/log.json` })
@@ -61,7 +60,7 @@ function createByRunc(shim: Shim, container: Container, stdio: Stdio): Promise<v
   if (runtime.noPivotRoot) args.push("--no-pivot");
   if (runtime.noNewKeyring) args.push("--no-new-keyring");
   return runRunc(shim.reaper, runtime, {
-    args: [...args, id],
+    args: [...args, ...stdio.runcArgs, id],
     log: `${bundle}/log.json`,
     descriptors: stdio.descriptors,
   });

@@ -1,7 +1,7 @@
 /** Exec: notes a further process of a container; Start runs it. */
 import type { ExecProcessRequest } from "../api/runtime/task/v3/shim.ts";
 import { Status } from "../api/types/task/task.ts";
-import { alreadyExists, failedPrecondition, invalidArgument, unimplemented } from "../errors.ts";
+import { alreadyExists, failedPrecondition, invalidArgument } from "../errors.ts";
 import { type Container, newProcess, type Process } from "./container.ts";
 import { publish, type Shim } from "./shim.ts";
 import { checkTarget } from "./output.ts";
@@ -13,7 +13,6 @@ const identifier = /^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/;
 /** Adds a process. Throws AlreadyExists for an exec id in use. */
 export function exec(shim: Shim, container: Container, request: ExecProcessRequest): void {
   const { execId, spec, stdin, stdout, stderr, terminal } = request;
-  if (terminal) throw unimplemented("an exec with a terminal");
   if (!identifier.test(execId) || execId.length > 76) {
     throw invalidArgument(`exec id ${JSON.stringify(execId)}`);
   }

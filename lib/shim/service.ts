@@ -60,6 +60,11 @@ function taskImpl(shim: Shim): ServiceImpl<typeof TaskV3> {
       if (stdin) process.stdio?.closeStdin();
       return {};
     },
+    resizePty: async ({ id, execId, width, height }, context) => {
+      const process = await processOf(find(id, context), execId);
+      process.stdio?.resize({ width, height });
+      return {};
+    },
     pause: async ({ id }, context) => {
       await pause(shim, find(id, context));
       return {};

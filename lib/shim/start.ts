@@ -67,11 +67,11 @@ async function startExec(shim: Shim, container: Container, process: Process): Pr
   const specFile = fileOf(container, process, "json");
   const log = fileOf(container, process, "log");
   using undo = new DisposableStack();
-  const stdio = process.stdio = undo.use(new Stdio(process.paths));
+  const stdio = process.stdio = undo.use(new Stdio(process.paths, shim.state));
   await Deno.writeFile(specFile, specOf(process), { mode: 0o600 });
   try {
     await runRunc(shim.reaper, runtime, {
-      args: ["exec", "--process", specFile, "--detach", "--pid-file", pidFile, id],
+      args: ["exec", "--process", specFile, "--detach", "--pid-file", pidFile, ...stdio.runcArgs, id],
       log,
       descriptors: stdio.descriptors,
     });

@@ -165,7 +165,10 @@ export class Fixture implements AsyncDisposable {
 
   /** Adds an exec of `args`. */
   exec(containerId: string, execId: string, args: string[], more: Partial<ExecProcessRequest> = {}) {
-    const spec = anyJson("types.containerd.io/opencontainers/runtime-spec/1/Process", specOf(args).process);
+    const spec = anyJson("types.containerd.io/opencontainers/runtime-spec/1/Process", {
+      ...specOf(args).process,
+      terminal: more.terminal ?? false,
+    });
     return this.tasks.exec(this.scope, complete(ExecProcessRequest, { containerId, execId, spec, ...more }));
   }
 
@@ -244,6 +247,7 @@ export interface Spec {
     cwd: string;
   };
   linux: { namespaces: { type: string }[]; cgroupsPath?: string };
+  mounts: { destination: string; type: string; source: string; options?: string[] }[];
   [key: string]: unknown;
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { Code, CtrError } from "../../../lib/errors.ts";
-import { Fixture } from "./fixture.ts";
+import { Fixture, type Spec } from "./fixture.ts";
 
 Deno.test("input goes in, output and errors come out, and CloseIO ends the input", async () => {
   await using fixture = await Fixture.start();
@@ -90,8 +90,47 @@ Deno.test("streams that can't be had are refused before anything is made", async
   const refused = (code: number) => (error: unknown) => error instanceof CtrError && error.code === code;
   await assert.rejects(fixture.create("a", ["true"], { stdout: "ftp://x" }), refused(Code.InvalidArgument));
   await assert.rejects(fixture.create("b", ["true"], { stdout: "/no/such/fifo" }), refused(Code.NotFound));
-  await assert.rejects(fixture.create("c", ["true"], { terminal: true }), refused(Code.Unimplemented));
 });
+
+Deno.test("an exec may have a terminal, and output goes on while nobody types", async () => {
+  await using fixture = await Fixture.start();
+  await fixture.create("host", ["sleep", "1000"], {}, withTerminals);
+  await fixture.start("host");
+  const stdout = await fixture.fifo("out");
+  const reader = Deno.readTextFile(stdout);
+  await fixture.exec("host", "tty", ["sh", "-c", "tty; head -c 1000000 /dev/zero"], {
+    stdout,
+    terminal: true,
+  });
+  await fixture.start("host", "tty");
+  assert.equal((await fixture.wait("host", "tty")).exitStatus, 0);
+  await fixture.tasks.deleteProcess(fixture.scope, { containerId: "host", execId: "tty" });
+  const [name, zeros] = (await reader).split("\r\n");
+  assert.deepEqual([name, zeros?.length], ["/dev/pts/0", 1000000]);
+});
+
+Deno.test("a process with a terminal sees it, its size and what is typed", async () => {
+  await using fixture = await Fixture.start();
+  const [stdin, stdout] = await Promise.all(["in", "out"].map((name) => fixture.fifo(name)));
+  const script = "read x; tty; stty size; echo got $x";
+  const terminal = { stdin, stdout, terminal: true };
+  const reader = Deno.readTextFile(stdout!);
+  await fixture.create("tty", ["sh", "-c", script], terminal, (spec) => {
+    spec.process.terminal = true;
+    withTerminals(spec);
+  });
+  await fixture.start("tty");
+  await fixture.tasks.resize(fixture.scope, { containerId: "tty", execId: "", width: 91, height: 37 });
+  await Deno.writeTextFile(stdin!, "word\n");
+  assert.equal((await fixture.wait("tty")).exitStatus, 0);
+  await fixture.delete("tty");
+  assert.equal((await reader).replaceAll("\r", ""), "word\n/dev/pts/0\n37 91\ngot word\n");
+});
+
+function withTerminals(spec: Spec): void {
+  const options = ["newinstance", "ptmxmode=0666"];
+  spec.mounts.push({ destination: "/dev/pts", type: "devpts", source: "devpts", options });
+}
 
 const quiet = () => new Promise<"running">((resolve) => setTimeout(() => resolve("running"), 200));
 
