@@ -1,7 +1,7 @@
 /** Starts the daemon for a command that found none. */
 import { unavailable } from "../errors.ts";
 import { connectTtrpc } from "../rpc/ttrpc/client.ts";
-import { selfCommand } from "../sys/self.ts";
+import { selfCommand } from "../sys/mod.ts";
 import { printError } from "./output/print.ts";
 
 /** How long a daemon may take until it answers, in milliseconds. */

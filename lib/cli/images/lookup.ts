@@ -23,9 +23,9 @@ export async function findImage(daemon: Daemon, name: string): Promise<Image> {
 
 /** A name and, if it is short, its canonical form. */
 async function readings(name: string): Promise<string[]> {
-  const { normalizeReference } = await import("../../remotes/mod.ts");
+  const { canonicalReference } = await import("./reference.ts");
   try {
-    const canonical = String(normalizeReference(name));
+    const canonical = await canonicalReference(name);
     return canonical === name ? [name] : [name, canonical];
   } catch {
     return [name];

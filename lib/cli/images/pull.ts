@@ -1,0 +1,68 @@
+/** `ctr images pull` */
+import { required } from "../arguments.ts";
+import { type Call, usageError } from "../command.ts";
+import { connect } from "../connect.ts";
+import { defaultSnapshotter } from "../flags.ts";
+import { parseLabels } from "../output/labels.ts";
+import { hostPlatform, parsePlatform, platformText } from "../output/platforms.ts";
+import { print } from "../output/print.ts";
+import { showProgress } from "../output/progress.ts";
+import { chainIdOf, diffIdsOf, manifestFor } from "./contents.ts";
+import { findImage } from "./lookup.ts";
+import { canonicalReference, uncheckedHost } from "./reference.ts";
+import { type Pull, transferPull } from "./transfer.ts";
+
+export async function run(call: Call): Promise<void> {
+  const [name] = required(call, "an image reference to pull");
+  const pull = await pullOf(call, name);
+  if (pull.reference !== name) print(`${name} is ${pull.reference}\n`);
+  await using daemon = await connect(call);
+  await using hosts = call.flags.on("skip-verify") ? await uncheckedHost(pull.reference) : undefined;
+  using progress = showProgress();
+  await transferPull(
+    daemon,
+    hosts ? { ...pull, hostsDir: hosts.dir } : pull,
+    (update) => progress.update(update),
+  );
+  progress.finish();
+  if (!call.flags.on("print-chainid")) return;
+  const image = await findImage(daemon, pull.reference);
+  for (const platform of pull.platforms.length ? pull.platforms : [hostPlatform()]) {
+    const chainId = await chainIdOf(
+      await diffIdsOf(daemon, await manifestFor(daemon, image.target!, platform)),
+    );
+    print(`image chain ID: ${chainId}${pull.platforms.length > 1 ? ` (${platformText(platform)})` : ""}\n`);
+  }
+}
+
+async function pullOf({ flags }: Call, name: string): Promise<Pull> {
+  const all = flags.on("all-platforms");
+  if (all && flags.has("platform")) {
+    throw usageError("--all-platforms and --platform cannot be specified together");
+  }
+  return {
+    reference: await canonicalReference(name),
+    platforms: all
+      ? []
+      : flags.has("platform")
+      ? flags.list("platform").map(parsePlatform)
+      : [hostPlatform()],
+    everyPlatform: all,
+    allMetadata: flags.on("all-metadata"),
+    labels: parseLabels(flags.list("label")),
+    snapshotter: flags.on("no-unpack") ? undefined : flags.text("snapshotter") || defaultSnapshotter,
+    plainHttp: flags.on("plain-http"),
+    hostsDir: flags.text("hosts-dir"),
+    credentials: await credentialsOf(flags.text("user"), flags.text("refresh")),
+  };
+}
+
+async function credentialsOf(user: string, refresh: string): Promise<Pull["credentials"]> {
+  if (user && refresh) throw usageError("--user and --refresh cannot be specified together");
+  if (refresh) return { refresh };
+  if (!user) return undefined;
+  const at = user.indexOf(":");
+  if (at >= 0) return { user: user.slice(0, at), password: user.slice(at + 1) };
+  const { askPassword } = await import("./password.ts");
+  return { user, password: askPassword(user) };
+}
