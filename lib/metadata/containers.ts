@@ -2,7 +2,7 @@
 import { ContainerCreate, ContainerDelete, ContainerUpdate } from "../api/events/container.ts";
 import type { Container } from "../api/services/containers/v1/containers.ts";
 import { alreadyExists, invalidArgument, notFound } from "../errors.ts";
-import type { Publisher } from "../events/exchange.ts";
+import type { Publisher } from "../events/mod.ts";
 import { parseFilters } from "../filters/mod.ts";
 import { anyOf } from "../rpc/any.ts";
 import { now } from "../rpc/timestamp.ts";

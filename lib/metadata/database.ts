@@ -56,7 +56,16 @@ export function json<T>(): Codec<T> {
   };
 }
 
+/** One record that a commit put or deleted. */
+export interface Change {
+  readonly table: string;
+  readonly key: Key;
+  readonly deleted: boolean;
+}
+
 interface Waiting {
+  /** Shares its commit with nobody. */
+  readonly alone: boolean;
   readonly run: (view: View) => void;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -70,6 +79,7 @@ export class Database implements Reader {
   readonly #kv: Deno.Kv;
   readonly #tables = new Map<string, Records>();
   readonly #queue: Waiting[] = [];
+  readonly #watchers = new Set<(changes: readonly Change[]) => void>();
   #writing: Promise<void> | undefined;
   #broken: unknown;
   #closed = false;
@@ -122,12 +132,18 @@ export class Database implements Reader {
    * that wait at the same time share one commit. If the commit fails, all of them fail and memory is as before.
    */
   write<R>(fn: (tx: Transaction) => R): Promise<R> {
-    if (this.#closed) return Promise.reject(new CtrError(Code.Unavailable, "the metadata file is closed"));
-    return new Promise<R>((resolve, reject) => {
-      let result: R;
-      this.#queue.push({ run: (view) => result = fn(view), resolve: () => resolve(result), reject });
-      this.#writing ??= this.#drain();
-    });
+    return this.#enqueue(fn, false);
+  }
+
+  /** As {@linkcode write}, with a commit of its own: all commits before are in memory when `fn` runs. */
+  writeAlone<R>(fn: (tx: Transaction) => R): Promise<R> {
+    return this.#enqueue(fn, true);
+  }
+
+  /** Tells `watcher` of each commit, right after it reached memory. Returns what ends that. */
+  watch(watcher: (changes: readonly Change[]) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
   }
 
   /** Waits for the writers under way, then closes the file. */
@@ -138,12 +154,21 @@ export class Database implements Reader {
     this.#kv.close();
   }
 
+  #enqueue<R>(fn: (tx: Transaction) => R, alone: boolean): Promise<R> {
+    if (this.#closed) return Promise.reject(new CtrError(Code.Unavailable, "the metadata file is closed"));
+    return new Promise<R>((resolve, reject) => {
+      let result: R;
+      this.#queue.push({ alone, run: (view) => result = fn(view), resolve: () => resolve(result), reject });
+      this.#writing ??= this.#drain();
+    });
+  }
+
   async #drain(): Promise<void> {
     await Promise.resolve();
     while (this.#queue.length > 0) {
       const group = new Changes();
       const done: Waiting[] = [];
-      while (this.#queue.length > 0 && group.size < groupLimit) this.#run(this.#queue.shift()!, group, done);
+      for (const waiting of this.#nextGroup(group)) this.#run(waiting, group, done);
       try {
         await this.#commit(group);
       } catch (error) {
@@ -153,6 +178,14 @@ export class Database implements Reader {
       for (const waiting of done) waiting.resolve();
     }
     this.#writing = undefined;
+  }
+
+  *#nextGroup(group: Changes): Generator<Waiting> {
+    do {
+      const waiting = this.#queue.shift()!;
+      yield waiting;
+      if (waiting.alone) return;
+    } while (this.#queue.length > 0 && !this.#queue[0]!.alone && group.size < groupLimit);
   }
 
   #run(waiting: Waiting, group: Changes, done: Waiting[]): void {
@@ -187,9 +220,15 @@ export class Database implements Reader {
       if (cause instanceof HalfApplied) this.#broken = error;
       throw error;
     }
+    this.#adopt(group);
+  }
+
+  #adopt(group: Changes): void {
+    const all: Change[] = [];
     for (const [table, changes] of group.tables) {
       const records = this.#records(table);
-      for (const [name, { entry }] of changes) {
+      for (const [name, { key, entry }] of changes) {
+        all.push({ table, key, deleted: !entry });
         if (!entry) records.delete(name);
         else {
           settle(entry);
@@ -197,6 +236,7 @@ export class Database implements Reader {
         }
       }
     }
+    if (all.length > 0) { for (const watcher of this.#watchers) watcher(all); }
   }
 
   #records(table: string): Records {

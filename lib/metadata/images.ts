@@ -3,7 +3,7 @@ import { ImageCreate, ImageDelete, ImageUpdate } from "../api/events/image.ts";
 import type { Image } from "../api/services/images/v1/images.ts";
 import type { Descriptor } from "../api/types/descriptor.ts";
 import { alreadyExists, failedPrecondition, invalidArgument, notFound } from "../errors.ts";
-import type { Publisher } from "../events/exchange.ts";
+import type { Publisher } from "../events/mod.ts";
 import { parseFilters } from "../filters/mod.ts";
 import { anyOf } from "../rpc/any.ts";
 import { now } from "../rpc/timestamp.ts";

@@ -1,8 +1,9 @@
 /** The metadata room: what the daemon knows, by namespace, in one file. */
 export { ContainerStore } from "./containers.ts";
-export { Database, type Key, type Reader, type Table, type Transaction } from "./database.ts";
+export { type Change, Database, type Key, type Reader, type Table, type Transaction } from "./database.ts";
 export { labelsField, mapField, textField } from "./fields.ts";
 export { checkIdentifier, checkScope, digestFault } from "./identifiers.ts";
+export { GarbageCollector, type GarbageCollectorOptions, type Sweeper } from "./gc.ts";
 export { ImageStore } from "./images.ts";
 export { checkLabels, keptLabels, type Labels, updateLabels } from "./labels.ts";
 export { holdByLease, LeaseStore, releaseFromLease } from "./leases.ts";

@@ -2,7 +2,7 @@
 import { NamespaceCreate, NamespaceDelete, NamespaceUpdate } from "../api/events/namespace.ts";
 import type { Namespace } from "../api/services/namespaces/v1/namespace.ts";
 import { alreadyExists, failedPrecondition, invalidArgument, notFound } from "../errors.ts";
-import type { Publisher } from "../events/exchange.ts";
+import type { Publisher } from "../events/mod.ts";
 import { anyOf } from "../rpc/any.ts";
 import type { Scope } from "../scope.ts";
 import type { Database, Key, Reader, Table, Transaction } from "./database.ts";
@@ -36,7 +36,8 @@ export class NamespaceStore {
     return this.#db.list(schema.namespaces).map(([, namespace]) => namespace);
   }
 
-  async create({ name, labels }: Namespace): Promise<Namespace> {
+  /** Makes a namespace. The event is published in the namespace `caller`. @throws AlreadyExists */
+  async create({ name, labels }: Namespace, caller = name): Promise<Namespace> {
     checkIdentifier(name);
     checkLabels(labels, "namespace.Labels");
     const namespace = { name, labels: keptLabels(labels) };
@@ -45,12 +46,16 @@ export class NamespaceStore {
       tx.put(schema.namespaces, [name], namespace);
     });
     const event = anyOf("containerd.events.NamespaceCreate", NamespaceCreate, namespace);
-    this.#publisher.publish(name, "/namespaces/create", event);
+    this.#publisher.publish(caller, "/namespaces/create", event);
     return namespace;
   }
 
   /** Changes labels: `paths` are "labels" or "labels.KEY"; none means all of them. */
-  async update({ name, labels }: Namespace, paths: readonly string[] = []): Promise<Namespace> {
+  async update(
+    { name, labels }: Namespace,
+    paths: readonly string[] = [],
+    caller = name,
+  ): Promise<Namespace> {
     checkIdentifier(name);
     const updated = await this.#db.write((tx) => {
       const current = tx.get(schema.namespaces, [name])?.labels ?? {};
@@ -62,7 +67,7 @@ export class NamespaceStore {
       return { name, labels: updated };
     });
     const event = anyOf("containerd.events.NamespaceUpdate", NamespaceUpdate, updated);
-    this.#publisher.publish(name, "/namespaces/update", event);
+    this.#publisher.publish(caller, "/namespaces/update", event);
     return updated;
   }
 
