@@ -14,11 +14,17 @@ export interface BuiltinShimOptions {
   readonly address: string;
   /** The command line that runs `ctr` with some arguments. */
   readonly command: (args: readonly string[]) => SelfCommand;
+  /** Called when the shim has died; the next call starts another. */
+  readonly onLost?: () => void;
 }
+
+const RETRIES = 20;
+const RETRY_DELAY = 50;
 
 export class BuiltinShim implements ShimKind {
   readonly #options: BuiltinShimOptions;
   #channel?: Promise<Channel>;
+  #sentinel?: Deno.Conn;
 
   constructor(options: BuiltinShimOptions) {
     this.#options = options;
@@ -42,7 +48,9 @@ export class BuiltinShim implements ShimKind {
       } catch (error) {
         if (!isError(error, Code.Unavailable)) throw error;
         this.#drop(connected);
-        if (!options.repeat || attempt > 0) throw error;
+        if (!options.repeat || attempt === RETRIES) throw error;
+        // A shim that is being killed still takes connections for a moment.
+        await new Promise((resolve) => setTimeout(resolve, RETRY_DELAY));
       }
     }
   }
@@ -50,6 +58,8 @@ export class BuiltinShim implements ShimKind {
   async [Symbol.asyncDispose](): Promise<void> {
     const channel = await this.#channel?.catch(() => undefined);
     this.#channel = undefined;
+    this.#sentinel?.close();
+    this.#sentinel = undefined;
     await channel?.[Symbol.asyncDispose]();
   }
 
@@ -69,12 +79,28 @@ export class BuiltinShim implements ShimKind {
 
   async #connect(): Promise<Channel> {
     const path = shimSocket(this.#options.state);
+    let channel: Channel;
     try {
-      return await connectTtrpc(path);
+      channel = await connectTtrpc(path);
     } catch {
       await this.#start();
-      return await connectTtrpc(path);
+      channel = await connectTtrpc(path);
     }
+    this.#watch(await Deno.connect({ transport: "unix", path }));
+    return channel;
+  }
+
+  /** Notices the shim's death by a connection on which nothing is ever said. */
+  #watch(sentinel: Deno.Conn): void {
+    this.#sentinel = sentinel;
+    const watched = this.#channel;
+    sentinel.read(new Uint8Array(1)).catch(() => null).then(() => {
+      if (this.#sentinel !== sentinel) return;
+      this.#sentinel = undefined;
+      sentinel.close();
+      if (watched) this.#drop(watched);
+      this.#options.onLost?.();
+    });
   }
 
   /** Starts the shim and waits until it serves. It stays when this process ends. */

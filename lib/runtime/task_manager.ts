@@ -57,7 +57,7 @@ export class TaskManager implements AsyncDisposable {
 
   constructor(options: TaskManagerOptions) {
     this.#options = options;
-    this.#builtin = new BuiltinShim({ command: selfCommand, ...options });
+    this.#builtin = new BuiltinShim({ command: selfCommand, ...options, onLost: () => this.#replaceShim() });
   }
 
   /** Finds the tasks of an earlier daemon again, and removes what was left half made. Call before serving. */
@@ -242,6 +242,15 @@ export class TaskManager implements AsyncDisposable {
   /** Lets go of the shim, which goes on without this daemon. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#builtin[Symbol.asyncDispose]();
+  }
+
+  // The tasks of a dead shim have nobody who would notice their end.
+  #replaceShim(): void {
+    if (this.#tasks.size === 0) return;
+    const first = this.#tasks.values().next().value!;
+    this.#state(first).catch((error) =>
+      console.error(`no shim for ${this.#tasks.size} tasks: ${messageOf(error)}`)
+    );
   }
 
   #shimOf(runtime: string): ShimKind {

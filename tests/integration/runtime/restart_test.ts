@@ -54,6 +54,17 @@ Deno.test("a shim killed with -9 is replaced by one that adopts what still runs"
   await fixture.delete("orphan");
 });
 
+Deno.test("a shim killed with -9 is replaced at once, so that exits are told though nobody asks", async () => {
+  await using fixture = await Fixture.start();
+  const { pid } = await fixture.create("lone", ["sleep", "1000"]);
+  await fixture.start("lone");
+  await fixture.eventually(() => fixture.topics("lone").length === 2);
+  Deno.kill(await fixture.shimPid("lone"), "SIGKILL");
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  Deno.kill(pid, "SIGKILL");
+  await fixture.eventually(() => fixture.topics("lone").includes("/tasks/exit"));
+});
+
 Deno.test("what a daemon left half made is removed by its successor", async () => {
   await using fixture = await Fixture.start();
   const bundle = `${fixture.state}/tasks/testing/half`;
