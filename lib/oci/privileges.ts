@@ -1,0 +1,45 @@
+/** What a container's process may do beyond the default. */
+import { invalidArgument } from "../errors.ts";
+import type { Spec } from "./spec.ts";
+
+/** All that the kernel knows (capability.h), by number. */
+const allCapabilities = ("CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP " +
+  "LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO " +
+  "SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE " +
+  "AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON " +
+  "BPF CHECKPOINT_RESTORE").split(" ").map((name) => `CAP_${name}`);
+
+/** `net_admin` or `CAP_NET_ADMIN` as the spec has it. Throws InvalidArgument for what no kernel knows. */
+export function capability(name: string): string {
+  const upper = name.toUpperCase();
+  const full = upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
+  if (!allCapabilities.includes(full)) {
+    throw invalidArgument(`there is no capability ${JSON.stringify(name)}`);
+  }
+  return full;
+}
+
+/** Gives and takes capabilities in every set; what is taken stays taken. */
+export function changeCapabilities(spec: Spec, added: readonly string[], dropped: readonly string[]): void {
+  const sets = spec.process.capabilities;
+  const without = dropped.map(capability);
+  for (const set of Object.keys(sets) as (keyof typeof sets)[]) {
+    const all = new Set([...sets[set], ...added.map(capability)]);
+    sets[set] = [...all].filter((name) => !without.includes(name));
+  }
+}
+
+/** Everything a process may have on this kernel: `--privileged`. */
+export function openEverything(spec: Spec): void {
+  const last = Number(Deno.readTextFileSync("/proc/sys/kernel/cap_last_cap"));
+  const known = allCapabilities.slice(0, last + 1);
+  spec.process.capabilities = { bounding: [...known], effective: [...known], permitted: [...known] };
+  spec.process.noNewPrivileges = false;
+  delete spec.linux.maskedPaths;
+  delete spec.linux.readonlyPaths;
+  spec.linux.resources.devices = [{ allow: true, access: "rwm" }];
+  for (const mount of spec.mounts) {
+    if (mount.type !== "sysfs" && mount.type !== "cgroup") continue;
+    mount.options = mount.options?.map((option) => option === "ro" ? "rw" : option);
+  }
+}
