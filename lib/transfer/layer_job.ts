@@ -1,11 +1,11 @@
 /** What the pool of layer workers and its workers say to each other: everything here can be cloned. */
 import type { ByteText, Form } from "../archive/mod.ts";
 import { Code, CtrError, messageOf } from "../errors.ts";
+import type { BlobRequest } from "../remotes/mod.ts";
 
 /** One layer to be fetched, or read, and verified; and unpacked, if there is a target. */
 export interface LayerJob {
-  /** A file, or a blob of a registry: a `BlobRequest` of lib/remotes. */
-  readonly source: { readonly file: string } | { readonly blob: object };
+  readonly source: { readonly file: string } | { readonly blob: BlobRequest };
   /** The file that a blob is written to. Its first `offset` bytes are there already and are used from there. */
   readonly ingest?: {
     readonly path: string;

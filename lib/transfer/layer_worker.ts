@@ -122,7 +122,7 @@ async function fetchInto(job: LayerJob, feed: (bytes: Bytes) => void, signal: Ab
   const { openBlob } = await import("../remotes/mod.ts");
   let received = there;
   try {
-    const body = await openBlob(source.blob as Parameters<typeof openBlob>[0], there, signal);
+    const body = await openBlob(source.blob, there, signal);
     for await (const bytes of body as ReadableStream<Bytes>) {
       signal.throwIfAborted();
       received += bytes.length;
@@ -141,8 +141,13 @@ async function fetchInto(job: LayerJob, feed: (bytes: Bytes) => void, signal: Ab
   }
 }
 
+/** A full disk is not the registry's fault: no error that another try would mend. */
 function writeAll(file: Deno.FsFile, bytes: Bytes) {
-  for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+  try {
+    for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+  } catch (error) {
+    throw new CtrError(Code.ResourceExhausted, `write ingest: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 function tooLong(expected: { digest: string; size: number }, received: number): CtrError {

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { Code, CtrError } from "../../../lib/errors.ts";
 import { applyDiff, InterruptedError, type LayerJob, LayerWorkers } from "../../../lib/transfer/mod.ts";
-import { Scratch } from "../../harness/mod.ts";
+import { must, Scratch } from "../../harness/mod.ts";
 import { makeTar } from "../../harness/tar.ts";
 import { readTree } from "../../harness/tree.ts";
 
@@ -70,7 +70,7 @@ class Bench implements AsyncDisposable {
   blobJob(offset = 0): LayerJob {
     const url = `http://127.0.0.1:${this.#server.addr.port}/v2/x/blobs/${digest}`;
     return this.fileJob({
-      source: { blob: { url, headers: {} } },
+      source: { blob: { url, headers: {}, digest, size: layer.length } },
       ingest: { path: this.ingest, offset, digest, size: layer.length },
     });
   }
@@ -205,16 +205,26 @@ Deno.test("a body that ends early can be taken up again, by the bytes in the ing
   assert.equal(result.diffId, sha256(tar));
 });
 
-Deno.test("a body that is too long fails with both lengths named", async () => {
+Deno.test("a body that is too long fails with both lengths named, announced or not", async () => {
   await using bench = await Bench.make();
-  bench.answer = () => new Response(new Uint8Array([...layer, 1, 2, 3]));
+  const long = new Uint8Array([...layer, 1, 2, 3]);
+  const says = (got: string) => new RegExp(`expected ${layer.length} bytes.*${got}`);
+  bench.answer = () => new Response(long);
   await assert.rejects(
     bench.workers.run(bench.blobJob()),
-    fails(
-      Code.FailedPrecondition,
-      new RegExp(`longer than the expected ${layer.length} bytes: got ${layer.length + 3}`),
-    ),
+    fails(Code.FailedPrecondition, says(`has ${long.length}`)),
   );
+  bench.answer = () => new Response(new Blob([long]).stream());
+  await assert.rejects(
+    bench.workers.run(bench.blobJob()),
+    fails(Code.FailedPrecondition, says(`got ${long.length}`)),
+  );
+});
+
+Deno.test("a blob that the registry doesn't have is an error of its own, not a broken transfer", async () => {
+  await using bench = await Bench.make();
+  bench.answer = () => new Response("gone", { status: 404 });
+  await assert.rejects(bench.workers.run(bench.blobJob()), fails(Code.NotFound, new RegExp(digest)));
 });
 
 Deno.test("a body with other bytes fails by its digest", async () => {
@@ -278,4 +288,21 @@ Deno.test("Diff.Apply refuses media types that aren't tar", async () => {
       fails(Code.Unimplemented, /media type/),
     );
   }
+});
+
+Deno.test("a disk that is full is not taken for a broken transfer", async () => {
+  await using bench = await Bench.make();
+  const small = bench.scratch.join("small");
+  await Deno.mkdir(small);
+  await must("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", small]);
+  const job = bench.blobJob();
+  const ingest = { ...job.ingest!, path: `${small}/ingest` };
+  await assert.rejects(bench.workers.run({ ...job, ingest }), fails(Code.ResourceExhausted, /No space left/));
+  const target = { dir: `${small}/fs`, form: "plain" as const };
+  await Deno.remove(`${small}/ingest`);
+  await Deno.mkdir(target.dir);
+  await assert.rejects(
+    bench.workers.run({ ...job, target }),
+    fails(Code.ResourceExhausted, /etc\/big.*no space left/),
+  );
 });
