@@ -1,0 +1,89 @@
+/** Getting one blob: everything a Worker needs to know of it, and the stream of its bytes from any offset. */
+import { Code, CtrError, failedPrecondition } from "../errors.ts";
+import { type Answer, errorOfAnswer, type Patience, send } from "./http.ts";
+
+/** One place that has a blob. */
+export interface BlobSource {
+  readonly url: string;
+  /** Sent to this place only, not where it redirects to on other hosts. Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** One blob to be fetched. Can be cloned, so that a Worker can be told to fetch it. */
+export interface BlobRequest extends BlobSource {
+  readonly digest: string;
+  /** Length in bytes. */
+  readonly size: number;
+  /** Asked in turn if the first place doesn't have it or doesn't let us. */
+  readonly others?: readonly BlobSource[];
+  readonly patience?: Partial<Patience>;
+}
+
+/**
+ * The bytes of a blob from `offset` on. A server that ignores ranges costs the transfer of the bytes before,
+ * which are skipped. The bytes are not verified here. Throws NotFound, Unauthenticated (the token ran out, say),
+ * PermissionDenied, Unavailable; the stream fails with Unavailable when the connection breaks or stalls.
+ */
+export async function openBlob(
+  request: BlobRequest,
+  offset: number,
+  signal?: AbortSignal,
+): Promise<ReadableStream<Uint8Array>> {
+  const sources: readonly BlobSource[] = [request, ...request.others ?? []];
+  let first: unknown;
+  for (const source of sources) {
+    try {
+      return await openFrom(source, request, offset, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      first ??= error;
+      if (!(error instanceof CtrError) || error.code === Code.FailedPrecondition) throw error;
+    }
+  }
+  throw first;
+}
+
+async function openFrom(
+  { url, headers }: BlobSource,
+  { digest, size, patience }: BlobRequest,
+  offset: number,
+  signal?: AbortSignal,
+): Promise<ReadableStream<Uint8Array>> {
+  const range: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
+  const request = { method: "GET", url, headers: { ...headers, ...range }, patience } as const;
+  const answer = await send(request, signal);
+  if (answer.status === 206) {
+    await checkRange(answer, digest, offset);
+    return answer.body ?? empty();
+  }
+  if (answer.status !== 200) throw await errorOfAnswer(answer, `blob ${digest}`);
+  const length = answer.headers.get("content-length");
+  if (length !== null && Number(length) > size && !answer.headers.has("content-encoding")) {
+    await answer.body?.cancel();
+    throw failedPrecondition(`blob ${digest}: expected ${size} bytes, the registry has ${length}`);
+  }
+  return skip(answer.body ?? empty(), offset);
+}
+
+async function checkRange(answer: Answer, digest: string, offset: number): Promise<void> {
+  const range = answer.headers.get("content-range") ?? "";
+  const start = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(range)?.[1];
+  if (start === `${offset}`) return;
+  await answer.body?.cancel();
+  throw failedPrecondition(`blob ${digest}: asked for bytes from ${offset} on, got ${JSON.stringify(range)}`);
+}
+
+const empty = () => new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
+
+function skip(body: ReadableStream<Uint8Array>, count: number): ReadableStream<Uint8Array> {
+  if (count === 0) return body;
+  let left = count;
+  return body.pipeThrough(
+    new TransformStream({
+      transform(bytes, controller) {
+        if (left < bytes.length) controller.enqueue(left ? bytes.subarray(left) : bytes);
+        left -= Math.min(left, bytes.length);
+      },
+    }),
+  );
+}

@@ -1,0 +1,248 @@
+/**
+ * One HTTP exchange with a registry: redirects followed by hand, so that credentials go to the host they are
+ * meant for and nowhere else; time limits for the answer and for pauses in its body; retries where the server
+ * or the network asks for patience. Proxies are those of the environment, as fetch takes them.
+ */
+import { Code, CtrError, messageOf, unavailable } from "../errors.ts";
+
+/** How long to wait, in milliseconds, and how often to try. */
+export interface Patience {
+  /** Until the answer's head has come. */
+  readonly headers: number;
+  /** Between two pieces of a body. */
+  readonly body: number;
+  /** Tries in all, the first included. */
+  readonly tries: number;
+}
+
+export const defaultPatience: Patience = { headers: 30_000, body: 30_000, tries: 4 };
+
+const MOST_REDIRECTS = 10;
+const LONGEST_WAIT = 30_000;
+const redirects = new Set([301, 302, 303, 307, 308]);
+const passing = new Set([408, 429, 500, 502, 503, 504]);
+
+/** An answer's head, and its body as it comes. The body has to be read or cancelled. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: ReadableStream<Uint8Array> | null;
+  /** Where it came from, after redirects. */
+  readonly url: string;
+}
+
+/** A request. Header names are in lower case. */
+export interface HttpRequest {
+  readonly method: "GET" | "HEAD" | "POST";
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly patience?: Partial<Patience>;
+}
+
+/**
+ * Sends a request until it has an answer that is neither a redirect nor a passing fault (408, 429, 5xx), or
+ * tries run out: then the last answer is given, or Unavailable thrown where there was none. The caller has to
+ * read or cancel the body.
+ */
+export async function send(request: HttpRequest, signal?: AbortSignal): Promise<Answer> {
+  const patience = { ...defaultPatience, ...request.patience };
+  for (let attempt = 1;; attempt++) {
+    const last = attempt >= patience.tries;
+    try {
+      const response = await follow(request, patience, signal);
+      if (last || !passing.has(response.status)) return response;
+      await response.body?.cancel();
+      await delay(waitFor(response.headers.get("retry-after"), attempt), signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (last || !(error instanceof CtrError) || error.code !== Code.Unavailable) throw error;
+      await delay(waitFor(null, attempt), signal);
+    }
+  }
+}
+
+async function follow(request: HttpRequest, patience: Patience, signal?: AbortSignal): Promise<Answer> {
+  let { url, headers } = request;
+  for (let hops = 0; hops <= MOST_REDIRECTS; hops++) {
+    const response = await once({ ...request, url, headers }, patience, signal);
+    const location = response.headers.get("location");
+    if (!redirects.has(response.status) || !location || request.method === "POST") return response;
+    await response.body?.cancel();
+    const next = targetOf(location, url);
+    if (next.origin !== new URL(url).origin) headers = withoutCredentials(headers);
+    url = next.href;
+  }
+  throw new CtrError(
+    Code.FailedPrecondition,
+    `${request.method} ${shown(request.url)}: more than ${MOST_REDIRECTS} redirects`,
+  );
+}
+
+function targetOf(location: string, from: string): URL {
+  const target = URL.parse(location, from);
+  if (!target || !/^https?:$/.test(target.protocol)) {
+    throw new CtrError(Code.FailedPrecondition, `${shown(from)}: redirects to ${JSON.stringify(location)}`);
+  }
+  if (target.protocol === "http:" && from.startsWith("https:")) {
+    throw new CtrError(Code.FailedPrecondition, `${shown(from)}: redirects from https to plain http`);
+  }
+  // A user and a password in the address would become an Authorization header.
+  target.username = target.password = "";
+  return target;
+}
+
+/** Only what says which bytes are wanted goes to another host. */
+function withoutCredentials(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const harmless = new Set(["accept", "accept-encoding", "range", "user-agent"]);
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => harmless.has(name.toLowerCase())));
+}
+
+async function once(request: HttpRequest, patience: Patience, signal?: AbortSignal): Promise<Answer> {
+  signal?.throwIfAborted();
+  const abort = new AbortController();
+  const onAbort = () => abort.abort(signal!.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const forget = () => signal?.removeEventListener("abort", onAbort);
+  const late = unavailable(`no answer within ${patience.headers} ms`);
+  const timer = setTimeout(() => abort.abort(late), patience.headers);
+  try {
+    const { method, url, headers, body } = request;
+    // What arrives has to be what was stored: nothing may be compressed on the way.
+    const sent = { "accept-encoding": "identity", ...headers };
+    const response = await fetch(url, {
+      method,
+      headers: sent,
+      body,
+      redirect: "manual",
+      signal: abort.signal,
+    });
+    const stream = response.body && watched(response.body, patience.body, abort, forget);
+    if (!stream) forget();
+    return { status: response.status, headers: response.headers, body: stream, url };
+  } catch (error) {
+    forget();
+    signal?.throwIfAborted();
+    throw unavailable(`${request.method} ${shown(request.url)}: ${messageOf(error)}`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A body that fails when nothing comes for `limit` milliseconds while somebody waits for it. */
+function watched(
+  body: ReadableStream<Uint8Array>,
+  limit: number,
+  abort: AbortController,
+  onEnd: () => void,
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader();
+  let waitingSince: number | undefined;
+  const timer = setInterval(() => {
+    if (waitingSince === undefined || performance.now() - waitingSince < limit) return;
+    abort.abort(unavailable(`nothing came for ${limit} ms`));
+  }, Math.max(limit / 4, 10));
+  const end = () => {
+    clearInterval(timer);
+    onEnd();
+  };
+  return new ReadableStream({
+    async pull(controller) {
+      waitingSince = performance.now();
+      try {
+        const { done, value } = await reader.read();
+        if (!done) return controller.enqueue(value);
+        end();
+        controller.close();
+      } catch (error) {
+        end();
+        controller.error(abort.signal.aborted ? abort.signal.reason : unavailable(messageOf(error)));
+      } finally {
+        waitingSince = undefined;
+      }
+    },
+    async cancel(reason) {
+      end();
+      await reader.cancel(reason);
+    },
+  }, { highWaterMark: 0 });
+}
+
+/** What a `retry-after` header asks for, in milliseconds; else a little longer with each try. */
+function waitFor(retryAfter: string | null, attempt: number): number {
+  const seconds = Number(retryAfter ?? NaN);
+  const asked = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(retryAfter ?? "") - Date.now();
+  const wait = Number.isFinite(asked) ? asked : 200 * 2 ** (attempt - 1);
+  return Math.min(Math.max(wait, 0), LONGEST_WAIT);
+}
+
+/** Resolves after `millis`; rejects with the signal's reason before, if that comes first. */
+export function delay(millis: number, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      clearTimeout(timer);
+      reject(signal!.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve();
+    }, millis);
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+/** An address fit for messages: signed addresses carry secrets in their query. */
+export function shown(url: string): string {
+  const { origin, pathname } = URL.parse(url) ?? { origin: "", pathname: "an unreadable address" };
+  return origin + pathname;
+}
+
+/** Reads a whole body of at most `limit` bytes; FailedPrecondition for a longer one, before or while reading. */
+export async function readBody(answer: Answer, limit: number, what: string): Promise<Uint8Array> {
+  const claimed = Number(answer.headers.get("content-length") ?? 0);
+  if (claimed > limit) {
+    await answer.body?.cancel();
+    throw tooLarge(what, `${claimed}`, limit);
+  }
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of answer.body ?? []) {
+    size += piece.length;
+    if (size > limit) throw tooLarge(what, `${size} or more`, limit);
+    pieces.push(piece);
+  }
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
+
+const tooLarge = (what: string, size: string, limit: number) =>
+  new CtrError(Code.FailedPrecondition, `${what}: ${size} bytes, the limit is ${limit}`);
+
+/** The error for an answer that isn't what was asked for. Discards the body. */
+export async function errorOfAnswer(answer: Answer, what: string): Promise<CtrError> {
+  const { status } = answer;
+  const words = await serverWords(answer);
+  const message = `${what}: ${shown(answer.url)} answers ${status}${words ? ` (${words})` : ""}`;
+  if (status === 404) return new CtrError(Code.NotFound, message);
+  if (status === 401) return new CtrError(Code.Unauthenticated, message);
+  if (status === 403) return new CtrError(Code.PermissionDenied, message);
+  if (passing.has(status)) return unavailable(message);
+  return new CtrError(Code.Unknown, message);
+}
+
+/** What the server says of its error; source: distribution spec, "Error codes". */
+async function serverWords(answer: Answer): Promise<string> {
+  try {
+    const text = new TextDecoder().decode(await readBody(answer, 8192, "error"));
+    const { code, message } = JSON.parse(text).errors[0];
+    return [code, message].filter((word) => typeof word === "string" && word).join(": ").slice(0, 300);
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,222 @@
+/** An image's registry: what a name stands for, its manifests, and where its blobs are. */
+import { createHash } from "node:crypto";
+import type { Descriptor } from "../api/types/descriptor.ts";
+import { Code, CtrError, failedPrecondition, isError } from "../errors.ts";
+import { Authorizer, type CredentialsFor } from "./authorizer.ts";
+import type { BlobRequest, BlobSource } from "./blob.ts";
+import { baseUrl, type Capability, defaultHosts, type HostsFor, type RegistryHost } from "./hosts.ts";
+import { type Answer, errorOfAnswer, type Patience, readBody, send } from "./http.ts";
+import { parseReference, type Reference } from "./reference.ts";
+
+/** Longer manifests, indexes and configs are refused before they are read. */
+export const LARGEST_MANIFEST = 8 * 1024 * 1024;
+
+/** How a registry is asked. */
+export interface RemoteOptions {
+  readonly hosts?: HostsFor;
+  readonly credentials?: CredentialsFor;
+  readonly patience?: Partial<Patience>;
+}
+
+/** A descriptor as manifests have it: with the addresses of layers that are kept elsewhere. */
+export type Target = Pick<Descriptor, "digest" | "size" | "mediaType"> & {
+  readonly urls?: readonly string[];
+};
+
+const manifestTypes = [
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.oci.image.manifest.v1+json",
+  "application/vnd.docker.distribution.manifest.list.v2+json",
+  "application/vnd.docker.distribution.manifest.v2+json",
+];
+const MOST_AUTH_ROUNDS = 2;
+const agent = { "user-agent": "longshore/0.1" };
+
+/** The place that one reference names, and what is allowed there. */
+export class Remote {
+  readonly reference: Reference;
+  readonly #hosts: readonly RegistryHost[];
+  readonly #authorizer: Authorizer;
+  readonly #patience: Partial<Patience> | undefined;
+
+  /** Throws InvalidArgument for a bad reference. Asks nobody yet. */
+  constructor(reference: string, options: RemoteOptions = {}) {
+    this.reference = parseReference(reference);
+    this.#hosts = (options.hosts ?? defaultHosts())(this.reference);
+    this.#authorizer = new Authorizer(options.credentials, options.patience);
+    this.#patience = options.patience;
+  }
+
+  /** What the reference stands for now. Throws NotFound and what else the registry says. */
+  async resolve(signal?: AbortSignal): Promise<Descriptor> {
+    const { digest, tag } = this.reference;
+    return await this.#first("resolve", async (host) => {
+      const path = `/manifests/${digest || tag}`;
+      const head = await this.#send(host, "HEAD", path, manifestTypes, signal);
+      await head.body?.cancel();
+      if (head.status === 200) {
+        const found = descriptorOf(head, digest);
+        if (found) return found;
+      } else if (head.status !== 405 && head.status !== 400 && head.status !== 404) {
+        throw await errorOfAnswer(head, this.#what());
+      }
+      return await this.#resolveByGet(host, path, signal);
+    });
+  }
+
+  async #resolveByGet(host: RegistryHost, path: string, signal?: AbortSignal): Promise<Descriptor> {
+    const answer = await this.#send(host, "GET", path, manifestTypes, signal);
+    if (answer.status !== 200) throw await errorOfAnswer(answer, this.#what());
+    const bytes = await readBody(answer, LARGEST_MANIFEST, this.#what());
+    const claimed = answer.headers.get("docker-content-digest");
+    const digest = this.reference.digest || (validDigest(claimed) ? claimed! : digestOf(bytes, "sha256:"));
+    if (digestOf(bytes, digest) !== digest) {
+      throw failedPrecondition(`${this.#what()}: the registry's bytes don't have the digest ${digest}`);
+    }
+    return { digest, size: BigInt(bytes.length), mediaType: typeOf(answer), annotations: {} };
+  }
+
+  /** A manifest, index or config: verified, at most 8 MiB. */
+  async fetch(target: Target, signal?: AbortSignal): Promise<Uint8Array> {
+    const what = `${this.#what()}: ${target.digest}`;
+    if (target.size > LARGEST_MANIFEST || target.size < 0) {
+      throw failedPrecondition(`${what}: ${target.size} bytes, the limit is ${LARGEST_MANIFEST}`);
+    }
+    const kinds = manifestTypes.includes(target.mediaType) ? ["manifests"] : ["blobs", "manifests"];
+    const bytes = await this.#first("pull", async (host) => {
+      let answer = await this.#get(host, kinds[0]!, target, signal);
+      if (answer.status === 404 && kinds[1]) {
+        await answer.body?.cancel();
+        answer = await this.#get(host, kinds[1], target, signal);
+      }
+      if (answer.status !== 200) throw await errorOfAnswer(answer, what);
+      return await readBody(answer, Number(target.size), what);
+    });
+    if (BigInt(bytes.length) !== BigInt(target.size)) {
+      throw failedPrecondition(`${what}: expected ${target.size} bytes, got ${bytes.length}`);
+    }
+    const found = digestOf(bytes, target.digest);
+    if (found !== target.digest) {
+      throw failedPrecondition(`${what}: the registry's bytes have the digest ${found}`);
+    }
+    return bytes;
+  }
+
+  #get(host: RegistryHost, kind: string, target: Target, signal?: AbortSignal): Promise<Answer> {
+    return this.#send(host, "GET", `/${kind}/${target.digest}`, [target.mediaType, "*/*"], signal);
+  }
+
+  /** How a layer is fetched. Addresses in the manifest come last, and never get credentials. */
+  blob(target: Target): BlobRequest {
+    const hosts = this.#able("pull");
+    const own: BlobSource[] = hosts.map((host) => ({
+      url: `${baseUrl(host, this.reference.repository)}/blobs/${target.digest}`,
+      headers: this.#headers(host),
+    }));
+    const foreign: BlobSource[] = (target.urls ?? []).filter((url) =>
+      /^https?:$/.test(URL.parse(url)?.protocol ?? "")
+    )
+      .map((url) => ({ url: withoutUser(url), headers: { ...agent } }));
+    const [first, ...others] = [...own, ...foreign];
+    if (!first) throw failedPrecondition(`${this.#what()}: no host to pull from`);
+    const { digest } = target;
+    return { ...first, others, digest, size: Number(target.size), patience: this.#patience };
+  }
+
+  /** Gets new tokens after a blob's 401. Throws Unauthenticated if there are none to be had. */
+  async renew(target: Target, signal?: AbortSignal): Promise<void> {
+    for (const host of this.#able("pull")) {
+      const answer = await this.#send(host, "HEAD", `/blobs/${target.digest}`, ["*/*"], signal);
+      await answer.body?.cancel();
+      if (answer.status === 401) throw await errorOfAnswer(answer, `${this.#what()}: ${target.digest}`);
+    }
+  }
+
+  #headers(host: RegistryHost): Record<string, string> {
+    const authorization = this.#authorizer.header(originOf(host), this.#scope());
+    return { ...agent, ...host.headers, ...authorization && { authorization } };
+  }
+
+  async #send(
+    host: RegistryHost,
+    method: "GET" | "HEAD",
+    path: string,
+    accept: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<Answer> {
+    const url = baseUrl(host, this.reference.repository) + path;
+    for (let round = 0;; round++) {
+      const headers = { ...this.#headers(host), accept: accept.join(", ") };
+      const answer = await send({ method, url, headers, patience: this.#patience }, signal);
+      // A 401 from a host that we were redirected to isn't the registry's question.
+      const asked = answer.status === 401 && new URL(answer.url).origin === originOf(host);
+      if (!asked || round >= MOST_AUTH_ROUNDS) return answer;
+      if (!await this.#authorizer.answer(originOf(host), this.#scope(), answer, signal)) return answer;
+      await answer.body?.cancel();
+    }
+  }
+
+  /** The first host's result; the others' turn comes if it hasn't got it or doesn't work. */
+  async #first<T>(capability: Capability, work: (host: RegistryHost) => Promise<T>): Promise<T> {
+    let first: unknown;
+    for (const host of this.#able(capability)) {
+      try {
+        return await work(host);
+      } catch (error) {
+        if (!(error instanceof CtrError)) throw error;
+        if (first === undefined || isError(first, Code.NotFound)) first = error;
+      }
+    }
+    throw first ?? failedPrecondition(`${this.#what()}: no host to ${capability} from`);
+  }
+
+  #able(capability: Capability): RegistryHost[] {
+    return this.#hosts.filter(({ capabilities }) => capabilities.includes(capability));
+  }
+
+  #scope(): string {
+    return `repository:${this.reference.repository}:pull`;
+  }
+
+  #what(): string {
+    const { host, repository, tag, digest } = this.reference;
+    return `${host}/${repository}${tag && `:${tag}`}${digest && `@${digest}`}`;
+  }
+}
+
+const originOf = ({ scheme, host }: RegistryHost) => new URL(`${scheme}://${host}`).origin;
+
+const validDigest = (digest: string | null) =>
+  /^(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$/.test(digest ?? "");
+
+function digestOf(bytes: Uint8Array, like: string): string {
+  const algorithm = like.slice(0, like.indexOf(":"));
+  return `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}`;
+}
+
+const typeOf = (answer: Answer) => (answer.headers.get("content-type") ?? "").split(";")[0]!.trim();
+
+/** What a HEAD tells, if it tells all. The digest asked for is the one that counts. */
+function descriptorOf(answer: Answer, asked: string): Descriptor | undefined {
+  const claimed = answer.headers.get("docker-content-digest");
+  const length = answer.headers.get("content-length");
+  const mediaType = typeOf(answer);
+  if (!manifestTypes.includes(mediaType) || !length || !/^\d+$/.test(length) || length === "0") {
+    return undefined;
+  }
+  if (asked && claimed && claimed !== asked) {
+    throw failedPrecondition(`${asked}: the registry answers with the digest ${claimed}`);
+  }
+  const digest = asked || claimed;
+  if (!digest || !validDigest(digest)) return undefined;
+  if (Number(length) > LARGEST_MANIFEST) {
+    throw failedPrecondition(`manifest ${digest}: ${length} bytes, the limit is ${LARGEST_MANIFEST}`);
+  }
+  return { digest, size: BigInt(length), mediaType, annotations: {} };
+}
+
+function withoutUser(url: string): string {
+  const parsed = new URL(url);
+  parsed.username = parsed.password = "";
+  return parsed.href;
+}
