@@ -55,6 +55,17 @@ export class BuiltinShim implements ShimKind {
     }
   }
 
+  /** Ends the shim, if it was used and has no tasks. */
+  async end(): Promise<void> {
+    const channel = await this.#channel?.catch(() => undefined);
+    this.#sentinel?.close();
+    this.#sentinel = undefined;
+    // It may be gone already, which is what was wanted.
+    await channel?.stub(TaskDefinition, { namespace: "default" }).shutdown({ id: "", now: false }).catch(
+      () => {},
+    );
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const channel = await this.#channel?.catch(() => undefined);
     this.#channel = undefined;

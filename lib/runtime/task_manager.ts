@@ -239,8 +239,9 @@ export class TaskManager implements AsyncDisposable {
     await this.#call(this.#find(scope, id), (stub) => stub.resume({ id }, { signal }));
   }
 
-  /** Lets go of the shim, which goes on without this daemon. */
+  /** Lets go of the shim, which goes on without this daemon while it has tasks, and ends if it has none. */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#tasks.size === 0) await this.#builtin.end();
     await this.#builtin[Symbol.asyncDispose]();
   }
 

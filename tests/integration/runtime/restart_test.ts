@@ -73,6 +73,25 @@ Deno.test("what a daemon left half made is removed by its successor", async () =
   await assert.rejects(Deno.lstat(bundle), Deno.errors.NotFound);
 });
 
+Deno.test("the shim ends with the daemon when it has no tasks, and stays when it has", async () => {
+  await using fixture = await Fixture.start();
+  await fixture.create("kept", ["sleep", "1000"]);
+  const pid = await fixture.shimPid("kept");
+  await fixture.restart();
+  assert.equal(await fixture.shimPid("kept"), pid);
+  await fixture.delete("kept");
+  await fixture.tasks[Symbol.asyncDispose]();
+  await fixture.eventually(() => !alive(pid));
+});
+
+function alive(pid: number): boolean {
+  try {
+    return !Deno.readTextFileSync(`/proc/${pid}/stat`).includes(") Z ");
+  } catch {
+    return false;
+  }
+}
+
 /** A process with a task manager of its own that starts one sleeping container and then waits. */
 async function startDaemon(fixture: Fixture, id: string): Promise<Deno.ChildProcess> {
   fixture.add(id, ["sleep", "1000"]);
