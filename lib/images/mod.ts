@@ -1,0 +1,46 @@
+/** Images: their documents, platforms, labels, and what is there of them. */
+export { chainIds } from "./chain.ts";
+export {
+  check,
+  DEEPEST,
+  type ImageContent,
+  imageSize,
+  isUnpacked,
+  manifestFor,
+  type Presence,
+  readConfig,
+  readDocument,
+  type Root,
+} from "./image.ts";
+export {
+  childLabels,
+  childrenOf,
+  snapshotLabel,
+  sourceLabel,
+  sourceLabelName,
+  uncompressedLabel,
+} from "./labels.ts";
+export {
+  defaultPlatform,
+  formatPlatform,
+  matches,
+  normalizePlatform,
+  parsePlatform,
+  type Platform,
+  suitability,
+  suitable,
+} from "./platform.ts";
+export {
+  type Descriptor,
+  type ImageConfig,
+  type Index,
+  isConfigType,
+  isIndexType,
+  isLayerType,
+  isManifestType,
+  type Manifest,
+  MediaType,
+  MOST_LAYERS,
+  parseConfig,
+  parseDocument,
+} from "./types.ts";
