@@ -8,7 +8,7 @@
  *
  * @example
  * ```ts
- * const match = parseFilters([`name~=/^docker\\.io\\//,labels."a.b"==x`]);
+ * const match = parseFilters([`name~=|^docker[.]io/|,labels."a.b"==x`]);
  * ```
  */
 import { messageOf } from "../errors.ts";
@@ -22,7 +22,7 @@ export type Fields = (path: string[]) => string | undefined;
 type Matcher = (field: Fields) => boolean;
 
 /**
- * The filters as one function; an empty list matches everything.
+ * The filters as one function; an empty list, or an empty filter in it, matches everything.
  *
  * @throws InvalidArgument, with the place, if one can't be parsed
  */
@@ -33,6 +33,7 @@ export function parseFilters(filters: readonly string[]): Matcher {
 }
 
 function parseFilter(input: string): Matcher {
+  if (input === "") return () => true;
   const scanner = new Scanner(input);
   const selectors = [parseSelector(input, scanner)];
   for (let rune = scanner.peek(); rune !== ""; rune = scanner.peek()) {

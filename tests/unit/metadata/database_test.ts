@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Code, isError } from "../../../lib/errors.ts";
 import { json, table } from "../../../lib/metadata/database.ts";
-import { Database } from "../../../lib/metadata/mod.ts";
+import type { Database } from "../../../lib/metadata/mod.ts";
 import { scratch } from "./scratch.ts";
 
 const texts = table<string>("texts", json<string>());
