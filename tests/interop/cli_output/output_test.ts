@@ -92,7 +92,6 @@ const steps = (image: string): Step[] => [
   step("tasks", "ls"),
   step("run", "--rm", image, "r1", "echo", "hi"),
   step("run", "--rm", image, "r1", "sh", "-c", "echo err >&2; exit 7"),
-  { args: ["run", "--rm", image, "r1", "cat"], options: { stdin: "piped\n" } },
   step("run", "--rm", "--env", "A=b", "--cwd", "/tmp", image, "r1", "sh", "-c", "echo $A; pwd"),
   codeOnly("run", "--rm", image, "r1", "nosuchcommand"),
   codeOnly("run", "--rm", "-d", image, "r1", "true"),
@@ -126,7 +125,8 @@ const steps = (image: string): Step[] => [
 /** What may differ without meaning anything: times, process ids and, with the columns after them, their width. */
 function normalise(output: Output): Output {
   const text = (words: string) =>
-    words.replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "TIME")
+    words.replaceAll(/^time="[^\n]*\n/gm, "").replaceAll(/side[AB]/g, "default")
+      .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "TIME")
       .replaceAll(/^(r2 +)\d+ +/gm, "$1PID ").replaceAll(/^(TASK +PID) +/gm, "$1 ").replaceAll(
         /^\d+ +-$/gm,
         "PID -",
@@ -168,6 +168,13 @@ async function withImage(test: (reference: string) => Promise<void>): Promise<vo
   await test(reference);
 }
 
+/**
+ * Each side has a namespace of its own: runc of Debian's containerd keeps all containers of a namespace in one
+ * place, whichever daemon they belong to.
+ */
+const inNamespace = (namespace: string, ctr: Ctr): Ctr => (args, options) =>
+  ctr(["-n", namespace, ...args], options);
+
 async function pull(ctr: Ctr, reference: string): Promise<void> {
   const { code, stderr } = await ctr(["images", "pull", "--plain-http", reference]);
   assert.equal(code, 0, stderr);
@@ -177,19 +184,38 @@ Deno.test("our ctr prints on Debian's containerd what Go's prints", () =>
   withImage(async (reference) => {
     await using one = await startContainerd();
     await using two = await startContainerd();
-    const ours: Ctr = (args, options) => run(ctrPath, ["--address", two.address, ...args], options);
-    await pull((args) => one.ctr(args), reference);
+    const theirs = inNamespace("sideA", (args, options) => one.ctr(args, options));
+    const ours = inNamespace("sideB", (args, options) =>
+      run(ctrPath, ["--address", two.address, ...args], options));
+    await pull(theirs, reference);
     // Debian's has no Transfer service: Go's ctr pulls for both.
-    await pull((args) => goCtr(two.address, args), reference);
-    assert.deepEqual(await compare((args, options) => one.ctr(args, options), ours, reference), []);
+    await pull(
+      inNamespace("sideB", (args) =>
+        goCtr(two.address, args)),
+      reference,
+    );
+    assert.deepEqual(await compare(theirs, ours, reference), []);
+  }));
+
+// Not compared: with 1.6 the end of piped input can get lost, and Go's ctr then waits for ever.
+Deno.test("our ctr passes piped input and its end on", () =>
+  withImage(async (reference) => {
+    await using containerd = await startContainerd();
+    await pull((args) => containerd.ctr(args), reference);
+    const stdin = "piped\n".repeat(100_000);
+    const args = ["--address", containerd.address, "run", "--rm", reference, "piped-input", "cat"];
+    const { code, stdout } = await run(ctrPath, args, { stdin });
+    assert.equal(code, 0);
+    assert.ok(stdout === stdin, `${stdout.length} of ${stdin.length} bytes came back`);
   }));
 
 Deno.test("our ctr prints on our daemon what Go's prints on Debian's", () =>
   withImage(async (reference) => {
-    await using theirs = await startContainerd();
-    await using ours = await startLongshore();
-    await pull((args) => theirs.ctr(args), reference);
-    await pull((args) => ours.ctr(args), reference);
-    const go: Ctr = (args, options) => theirs.ctr(args, options);
-    assert.deepEqual(await compare(go, (args, options) => ours.ctr(args, options), reference), []);
+    await using containerd = await startContainerd();
+    await using longshore = await startLongshore();
+    const theirs = inNamespace("sideA", (args, options) => containerd.ctr(args, options));
+    const ours = inNamespace("sideB", (args, options) => longshore.ctr(args, options));
+    await pull(theirs, reference);
+    await pull(ours, reference);
+    assert.deepEqual(await compare(theirs, ours, reference), []);
   }));
