@@ -2,7 +2,7 @@
 import type { Envelope } from "../api/types/event.ts";
 import { failedPrecondition } from "../errors.ts";
 import { parseFilters } from "../filters/mod.ts";
-import { checkIdentifier } from "../metadata/mod.ts";
+import { checkIdentifier } from "./identifiers.ts";
 import { Queue } from "../rpc/queue.ts";
 import { now } from "../rpc/timestamp.ts";
 import type { Exchange } from "./exchange.ts";

@@ -2,3 +2,4 @@
 export { createExchange } from "./broadcast.ts";
 export type { Exchange, Publisher } from "./exchange.ts";
 export { eventCodec } from "./fields.ts";
+export { checkIdentifier } from "./identifiers.ts";

@@ -1,7 +1,7 @@
 /** What a topic, a namespace and an envelope must look like. */
 import type { Envelope } from "../api/types/event.ts";
 import { invalidArgument, messageOf } from "../errors.ts";
-import { checkIdentifier } from "../metadata/mod.ts";
+import { checkIdentifier } from "./identifiers.ts";
 
 /** InvalidArgument unless `topic` is "/" and identifiers joined by "/". */
 export function checkTopic(topic: string): void {

@@ -2,14 +2,14 @@
 import { ContainerCreate, ContainerDelete, ContainerUpdate } from "../api/events/container.ts";
 import type { Container } from "../api/services/containers/v1/containers.ts";
 import { alreadyExists, invalidArgument, notFound } from "../errors.ts";
-import type { Publisher } from "../events/mod.ts";
+import { checkIdentifier, type Publisher } from "../events/mod.ts";
 import { parseFilters } from "../filters/mod.ts";
 import { anyOf } from "../rpc/any.ts";
 import { now } from "../rpc/timestamp.ts";
 import type { Scope } from "../scope.ts";
 import type { Database } from "./database.ts";
 import { mapField, textField } from "./fields.ts";
-import { checkIdentifier, checkScope } from "./identifiers.ts";
+import { checkScope } from "./identifiers.ts";
 import { checkLabels, keptLabels, updateLabels } from "./labels.ts";
 import { ensureNamespace } from "./namespaces.ts";
 import { containers } from "./schema.ts";

@@ -2,7 +2,8 @@
 export { ContainerStore } from "./containers.ts";
 export { type Change, Database, type Key, type Reader, type Table, type Transaction } from "./database.ts";
 export { labelsField, mapField, textField } from "./fields.ts";
-export { checkIdentifier, checkScope, digestFault } from "./identifiers.ts";
+export { checkIdentifier } from "../events/mod.ts";
+export { checkScope, digestFault } from "./identifiers.ts";
 export { GarbageCollector, type GarbageCollectorOptions, type Sweeper } from "./gc.ts";
 export { ImageStore } from "./images.ts";
 export { checkLabels, keptLabels, type Labels, updateLabels } from "./labels.ts";

@@ -2,11 +2,11 @@
 import { NamespaceCreate, NamespaceDelete, NamespaceUpdate } from "../api/events/namespace.ts";
 import type { Namespace } from "../api/services/namespaces/v1/namespace.ts";
 import { alreadyExists, failedPrecondition, invalidArgument, notFound } from "../errors.ts";
-import type { Publisher } from "../events/mod.ts";
+import { checkIdentifier, type Publisher } from "../events/mod.ts";
 import { anyOf } from "../rpc/any.ts";
 import type { Scope } from "../scope.ts";
 import type { Database, Key, Reader, Table, Transaction } from "./database.ts";
-import { checkIdentifier, checkScope } from "./identifiers.ts";
+import { checkScope } from "./identifiers.ts";
 import { checkLabels, keptLabels, updateLabels } from "./labels.ts";
 import * as schema from "./schema.ts";
 
