@@ -15,9 +15,13 @@ import {
   parseDocument,
 } from "./types.ts";
 
-/** What is needed of the content store. */
-export interface ImageContent {
+/** Where documents are read from. */
+export interface Documents {
   readAll(scope: Scope, digest: string, limit: number): Promise<Uint8Array>;
+}
+
+/** What is needed of the content store. */
+export interface ImageContent extends Documents {
   info(scope: Scope, digest: string): { readonly size: bigint; readonly labels: Record<string, string> };
 }
 
@@ -30,7 +34,7 @@ export const DEEPEST = 8;
 
 /** Reads a manifest or an index that is in the store. Throws NotFound, InvalidArgument. */
 export async function readDocument(
-  content: ImageContent,
+  content: Documents,
   scope: Scope,
   target: Root,
 ): Promise<Manifest | Index> {
@@ -39,7 +43,7 @@ export async function readDocument(
 
 /** Reads a manifest's config. Throws NotFound, InvalidArgument. */
 export async function readConfig(
-  content: ImageContent,
+  content: Documents,
   scope: Scope,
   manifest: Manifest,
 ): Promise<ImageConfig> {
@@ -48,7 +52,7 @@ export async function readConfig(
 
 /** The best manifest for a platform below `target`. Throws NotFound if there is none, or it isn't here. */
 export async function manifestFor(
-  content: ImageContent,
+  content: Documents,
   scope: Scope,
   target: Root,
   platform: Platform,
@@ -59,7 +63,7 @@ export async function manifestFor(
 }
 
 async function search(
-  content: ImageContent,
+  content: Documents,
   scope: Scope,
   target: Root,
   platform: Platform,

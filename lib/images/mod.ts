@@ -3,6 +3,7 @@ export { chainIds } from "./chain.ts";
 export {
   check,
   DEEPEST,
+  type Documents,
   type ImageContent,
   imageSize,
   isUnpacked,

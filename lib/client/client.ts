@@ -1,0 +1,119 @@
+/** The library's entrance: a connection to a daemon, ours or Go's containerd. */
+import { ContainersDefinition } from "../api/services/containers/v1/containers.ts";
+import { EventsDefinition } from "../api/services/events/v1/events.ts";
+import { ImagesDefinition } from "../api/services/images/v1/images.ts";
+import { type Namespace, NamespacesDefinition } from "../api/services/namespaces/v1/namespace.ts";
+import { type Info as SnapshotInfo, SnapshotsDefinition } from "../api/services/snapshots/v1/snapshots.ts";
+import { VersionDefinition, type VersionResponse } from "../api/services/version/v1/version.ts";
+import type { Envelope } from "../api/types/event.ts";
+import type { CallOptions, Channel, ServiceDefinition, Stub } from "../rpc/service.ts";
+import { defaultAddress, dial } from "./connect.ts";
+import { Container, type ContainerOptions, createContainer } from "./container.ts";
+import { ContentClient } from "./content.ts";
+import { Image } from "./image.ts";
+import { createLease, type Lease, type LeaseOptions } from "./lease.ts";
+import { pull, type PullOptions } from "./pull.ts";
+import type { Services } from "./services.ts";
+
+export interface ClientOptions {
+  /** `default`, or what CONTAINERD_NAMESPACE says, unless given. */
+  readonly namespace?: string;
+  /** Ends connecting. */
+  readonly signal?: AbortSignal;
+}
+
+export class Client implements Services, AsyncDisposable {
+  readonly namespace: string;
+  readonly content: ContentClient;
+  readonly #channel: Channel;
+
+  private constructor(channel: Channel, namespace: string) {
+    this.#channel = channel;
+    this.namespace = namespace;
+    this.content = new ContentClient(this);
+  }
+
+  /**
+   * Connects to the daemon at `address`: what CONTAINERD_ADDRESS says, or our default, unless given.
+   * @throws Unavailable, naming the address, if nobody answers
+   */
+  static async connect(address?: string, { namespace, signal }: ClientOptions = {}): Promise<Client> {
+    const path = address ?? Deno.env.get("CONTAINERD_ADDRESS") ?? defaultAddress;
+    return Client.over(await dial(path, signal), { namespace });
+  }
+
+  /** A client over a channel that is there: of an embedded daemon, say. */
+  static over(channel: Channel, { namespace }: ClientOptions = {}): Client {
+    return new Client(channel, namespace ?? Deno.env.get("CONTAINERD_NAMESPACE") ?? "default");
+  }
+
+  stub<D extends ServiceDefinition>(definition: D, more?: CallOptions): Stub<D> {
+    return this.#channel.stub(definition, { namespace: this.namespace, ...more });
+  }
+
+  version(options?: CallOptions): Promise<VersionResponse> {
+    return this.stub(VersionDefinition).version({}, options);
+  }
+
+  /** Fetches an image and unpacks it: see {@linkcode PullOptions}. */
+  pull(reference: string, options: PullOptions = {}): Promise<Image> {
+    return pull(this, this.namespace, reference, options);
+  }
+
+  /** An image by name. Throws NotFound. */
+  async image(
+    name: string,
+    { platform, ...options }: CallOptions & { platform?: string } = {},
+  ): Promise<Image> {
+    return new Image(this, (await this.stub(ImagesDefinition).get({ name }, options)).image!, platform);
+  }
+
+  async images(filters: string[] = [], options?: CallOptions): Promise<Image[]> {
+    const { images } = await this.stub(ImagesDefinition).list({ filters }, options);
+    return images.map((record) => new Image(this, record));
+  }
+
+  /** Makes a container. */
+  newContainer(id: string, options: ContainerOptions = {}): Promise<Container> {
+    return createContainer(this, this.namespace, id, options);
+  }
+
+  /** A container by id; asked after only when it is used. */
+  container(id: string): Container {
+    return new Container(this, id);
+  }
+
+  async containers(filters: string[] = [], options?: CallOptions): Promise<Container[]> {
+    const { containers } = await this.stub(ContainersDefinition).list({ filters }, options);
+    return containers.map(({ id }) => new Container(this, id));
+  }
+
+  /** The snapshots of a snapshotter. */
+  async *snapshots(
+    snapshotter = "overlayfs",
+    filters: string[] = [],
+    options?: CallOptions,
+  ): AsyncGenerator<SnapshotInfo> {
+    for await (const { info } of this.stub(SnapshotsDefinition).list({ snapshotter, filters }, options)) {
+      yield* info;
+    }
+  }
+
+  /** Makes a lease, which is deleted when disposed. */
+  lease(options?: LeaseOptions): Promise<Lease> {
+    return createLease(this, options);
+  }
+
+  /** Events of all namespaces from now on that match any of `filters`, until the signal aborts. */
+  events(filters: string[] = [], options?: CallOptions): AsyncIterable<Envelope> {
+    return this.stub(EventsDefinition).subscribe({ filters }, options);
+  }
+
+  async namespaces(options?: CallOptions): Promise<Namespace[]> {
+    return (await this.stub(NamespacesDefinition).list({ filter: "" }, options)).namespaces;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#channel[Symbol.asyncDispose]();
+  }
+}

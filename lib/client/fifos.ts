@@ -1,0 +1,39 @@
+/** Named pipes between this command and the shim, in a directory of their own that only the user can enter. */
+import { makeFifo } from "../sys/mod.ts";
+
+/** The pipes of one process. Without stderr it has a terminal: its output is one stream. */
+export interface Fifos extends AsyncDisposable {
+  readonly stdin: string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Makes the pipes of the process `id` below `parent`; disposing removes them. */
+export async function makeFifos(
+  id: string,
+  terminal: "terminal" | "streams",
+  parent?: string,
+): Promise<Fifos> {
+  const base = parent || defaultParent();
+  await Deno.mkdir(base, { recursive: true, mode: 0o700 });
+  const dir = await Deno.makeTempDir({ dir: base });
+  const make = (name: string) => {
+    const path = `${dir}/${id}-${name}`;
+    makeFifo(path, 0o600);
+    return path;
+  };
+  try {
+    return {
+      stdin: make("stdin"),
+      stdout: make("stdout"),
+      stderr: terminal === "terminal" ? "" : make("stderr"),
+      [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }),
+    };
+  } catch (error) {
+    await Deno.remove(dir, { recursive: true });
+    throw error;
+  }
+}
+
+const defaultParent = () =>
+  Deno.uid() === 0 ? "/run/longshore/fifo" : `${Deno.env.get("XDG_RUNTIME_DIR") ?? "/tmp"}/longshore-fifo`;

@@ -1,0 +1,20 @@
+/** The client library: what `mod.ts` exports. */
+export { Client, type ClientOptions } from "./client.ts";
+export { defaultAddress, dial } from "./connect.ts";
+export { Container, type ContainerOptions } from "./container.ts";
+export { ContentClient, type WriteOptions } from "./content.ts";
+export { Image } from "./image.ts";
+export {
+  Captured,
+  inheritIo,
+  type Io,
+  logIo,
+  noIo,
+  type OpenIo,
+  pipedIo,
+  type Pipes,
+  type Streams,
+} from "./io.ts";
+export { Lease, type LeaseOptions } from "./lease.ts";
+export { type Credentials, type PullOptions } from "./pull.ts";
+export { type ExecOptions, type Exit, Process, type ProcessState, type Signal, Task } from "./task.ts";

@@ -1,0 +1,58 @@
+/** Pulling an image: by the daemon where it can, by ourselves where it can't. */
+import { ImagesDefinition } from "../api/services/images/v1/images.ts";
+import type { Progress } from "../api/types/transfer/progress.ts";
+import { Code, isError } from "../errors.ts";
+import { defaultPlatform, parsePlatform } from "../images/mod.ts";
+import { Image } from "./image.ts";
+import type { Services } from "./services.ts";
+import { transferPull } from "./transfer.ts";
+
+/** Who we are to a registry. */
+export type Credentials = { readonly user: string; readonly password: string } | { readonly refresh: string };
+
+export interface PullOptions {
+  /** `os/arch/variant`; the host's unless said. */
+  readonly platform?: string;
+  /** Where its layers are unpacked to; `false` for nowhere. */
+  readonly unpack?: string | false;
+  readonly credentials?: Credentials;
+  /** Speak http to the registry; registries on the loopback are spoken to so anyway. */
+  readonly plainHttp?: boolean;
+  readonly labels?: Record<string, string>;
+  readonly onProgress?: (update: Progress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Pulls `reference` (`host/repository:tag` or `@digest`); see {@linkcode PullOptions}. */
+export async function pull(
+  services: Services,
+  namespace: string,
+  reference: string,
+  options: PullOptions,
+): Promise<Image> {
+  try {
+    await byDaemon(services, reference, options);
+  } catch (error) {
+    if (!isError(error, Code.Unimplemented)) throw error;
+    const { pullByClient } = await import("./pull_by_client.ts");
+    await pullByClient(services, namespace, reference, options);
+  }
+  const { image } = await services.stub(ImagesDefinition).get({ name: reference });
+  return new Image(services, image!, options.platform);
+}
+
+function byDaemon(services: Services, reference: string, options: PullOptions): Promise<void> {
+  const { platform, unpack = "overlayfs", credentials, plainHttp = false, labels = {}, signal } = options;
+  const wanted = {
+    reference,
+    platforms: [platform ? parsePlatform(platform) : defaultPlatform()],
+    everyPlatform: false,
+    allMetadata: false,
+    labels,
+    snapshotter: unpack || undefined,
+    plainHttp,
+    hostsDir: "",
+    credentials,
+  };
+  return transferPull(services, wanted, options.onProgress ?? (() => {}), signal);
+}

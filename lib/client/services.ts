@@ -1,0 +1,7 @@
+/** What the parts of the client need of a connection: the daemon's services, in a namespace. */
+import type { CallOptions, ServiceDefinition, Stub } from "../rpc/service.ts";
+
+export interface Services {
+  /** A service of the daemon; calls are made in the client's namespace unless `more` names another. */
+  stub<D extends ServiceDefinition>(definition: D, more?: CallOptions): Stub<D>;
+}

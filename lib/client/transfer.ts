@@ -1,0 +1,164 @@
+/** Pulling by the daemon's Transfer service: the bytes go from the registry to the daemon, not through us. */
+import type { Any } from "../api/google/protobuf/any.ts";
+import { StreamingDefinition, StreamInit } from "../api/services/streaming/v1/streaming.ts";
+import { TransferDefinition } from "../api/services/transfer/v1/transfer.ts";
+import type { Platform } from "../api/types/platform.ts";
+import { ImageStore } from "../api/types/transfer/imagestore.ts";
+import { Progress } from "../api/types/transfer/progress.ts";
+import { AuthResponse, AuthType, HTTPDebug, OCIRegistry } from "../api/types/transfer/registry.ts";
+import { Code, CtrError, isError } from "../errors.ts";
+import { anyOf, nameOf } from "../rpc/any.ts";
+import { complete } from "../rpc/service.ts";
+import type { Services } from "./services.ts";
+
+type PlatformName = Pick<Platform, "os" | "architecture" | "variant">;
+
+/** What to pull, and how. */
+export interface Pull {
+  readonly reference: string;
+  readonly platforms: readonly PlatformName[];
+  readonly everyPlatform: boolean;
+  readonly allMetadata: boolean;
+  readonly labels: Record<string, string>;
+  /** Where to unpack to; undefined: nowhere. */
+  readonly snapshotter: string | undefined;
+  readonly plainHttp: boolean;
+  readonly hostsDir: string;
+  readonly credentials: { user: string; password: string } | { refresh: string } | undefined;
+}
+
+/** Pulls; `onProgress` is called with all that the daemon tells. */
+export async function transferPull(
+  daemon: Services,
+  pull: Pull,
+  onProgress: (update: Progress) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  const progress = await openStream(daemon);
+  const auth = pull.credentials ? await openStream(daemon) : undefined;
+  const watching = watch(progress, onProgress);
+  const answering = auth ? answer(auth, pull) : undefined;
+  try {
+    await daemon.stub(TransferDefinition).transfer({
+      source: anyOf("containerd.types.transfer.OCIRegistry", OCIRegistry, sourceOf(pull, auth?.id ?? "")),
+      destination: anyOf("containerd.types.transfer.ImageStore", ImageStore, storeOf(pull)),
+      options: { progressStream: progress.id },
+    }, { signal });
+  } catch (error) {
+    if (!isError(error, Code.Unimplemented)) throw error;
+    const what =
+      "this daemon pulls no images by itself (its Transfer service, since containerd 1.7, is missing)";
+    throw new CtrError(Code.Unimplemented, what, { cause: error });
+  } finally {
+    progress.close();
+    auth?.close();
+  }
+  await Promise.race([Promise.all([watching, answering]), pause(lastWords)]);
+}
+
+/** Milliseconds for the daemon to tell the rest and end its streams after the transfer. */
+const lastWords = 1000;
+const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis));
+
+const sourceOf = (pull: Pull, authStream: string): OCIRegistry =>
+  complete(OCIRegistry, {
+    reference: pull.reference,
+    resolver: {
+      authStream,
+      headers: {},
+      hostDir: pull.hostsDir,
+      defaultScheme: pull.plainHttp ? "http" : "",
+      httpDebug: HTTPDebug.DISABLED,
+      logsStream: "",
+    },
+  });
+
+function storeOf(pull: Pull): ImageStore {
+  const platforms = pull.platforms.map((platform) => ({ ...platform, osVersion: "", osFeatures: [] }));
+  const { snapshotter } = pull;
+  const unpacks = snapshotter === undefined ? [] : platforms.map((platform) => ({ platform, snapshotter }));
+  if (pull.everyPlatform && snapshotter !== undefined) {
+    unpacks.push({ platform: undefined as never, snapshotter });
+  }
+  return complete(ImageStore, {
+    name: pull.reference,
+    labels: pull.labels,
+    platforms,
+    allMetadata: pull.allMetadata || pull.everyPlatform,
+    unpacks,
+  });
+}
+
+/** A stream between us and the daemon that another call refers to by `id`. */
+interface Stream {
+  readonly id: string;
+  readonly messages: AsyncIterator<Any>;
+  send(message: Any): void;
+  close(): void;
+}
+
+/** Opens one; the daemon acknowledges it with an empty message. */
+async function openStream(daemon: Services): Promise<Stream> {
+  const id = crypto.randomUUID();
+  const outgoing = new Outbox();
+  outgoing.send(anyOf("containerd.services.streaming.v1.StreamInit", StreamInit, { id }));
+  const messages = daemon.stub(StreamingDefinition).stream(outgoing)[Symbol.asyncIterator]();
+  try {
+    await messages.next();
+  } catch (error) {
+    if (!isError(error, Code.Unimplemented)) throw error;
+  }
+  return { id, messages, send: (message) => outgoing.send(message), close: () => outgoing.close() };
+}
+
+async function watch({ messages }: Stream, onProgress: (update: Progress) => void): Promise<void> {
+  await each(messages, ({ typeUrl, value }) => {
+    if (nameOf(typeUrl) === "containerd.types.transfer.Progress") onProgress(Progress.decode(value));
+  });
+}
+
+/** Tells the daemon the user's credentials when it asks. */
+async function answer({ messages, send }: Stream, { credentials }: Pull): Promise<void> {
+  await each(messages, () => {
+    const response = !credentials
+      ? { authType: AuthType.NONE, username: "", secret: "" }
+      : "refresh" in credentials
+      ? { authType: AuthType.REFRESH, username: "", secret: credentials.refresh }
+      : { authType: AuthType.CREDENTIALS, username: credentials.user, secret: credentials.password };
+    send(anyOf("containerd.types.transfer.AuthResponse", AuthResponse, complete(AuthResponse, response)));
+  });
+}
+
+/** Until the daemon ends the stream. How the transfer itself went, its own call tells. */
+async function each(messages: AsyncIterator<Any>, act: (message: Any) => void): Promise<void> {
+  try {
+    for (let next = await messages.next(); !next.done; next = await messages.next()) act(next.value);
+  } catch {
+    return;
+  }
+}
+
+/** Messages to be sent, as an async iterable. */
+class Outbox implements AsyncIterable<Any> {
+  readonly #waiting: Any[] = [];
+  #closed = false;
+  #wake = () => {};
+
+  send(message: Any): void {
+    this.#waiting.push(message);
+    this.#wake();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#wake();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Any> {
+    while (true) {
+      while (this.#waiting.length) yield this.#waiting.shift()!;
+      if (this.#closed) return;
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+  }
+}
