@@ -4,6 +4,7 @@ import type { Image } from "../../api/services/images/v1/images.ts";
 import { SnapshotsDefinition } from "../../api/services/snapshots/v1/snapshots.ts";
 import type { Mount } from "../../api/types/mount.ts";
 import { Options } from "../../api/types/runc/options/oci.ts";
+import { containerLabels, type ImageConfig, specUrl } from "../../oci/mod.ts";
 import { anyJson, anyOf } from "../../rpc/any.ts";
 import { complete } from "../../rpc/service.ts";
 import type { Call } from "../command.ts";
@@ -13,11 +14,9 @@ import { chainIdOf, manifestFor, readJson } from "../images/contents.ts";
 import { findImage } from "../images/lookup.ts";
 import { parseLabels } from "../output/labels.ts";
 import { hostPlatform, parsePlatform } from "../output/platforms.ts";
-import { type ImageConfig, specOf } from "./spec.ts";
+import { specOf } from "./spec.ts";
 import type { Start } from "./start.ts";
-import { setUser } from "./user.ts";
 
-const specUrl = "types.containerd.io/opencontainers/runtime-spec/1/Spec";
 const stopSignalLabel = "io.containerd.image.config.stop-signal";
 
 /** Where a container's files come from. */
@@ -34,14 +33,13 @@ export async function createContainer(daemon: Daemon, call: Call): Promise<Start
   const { flags } = call;
   if (flags.on("rootfs")) return await createOnDirectory(daemon, call, from, id, args);
   const source = await sourceOf(daemon, call, await findImage(daemon, from));
-  const spec = await specOf(call, id, args, source.config);
   const snapshotter = flags.text("snapshotter") || defaultSnapshotter;
   const snapshots = daemon.stub(SnapshotsDefinition);
   const labels = parseLabels(flags.list("snapshotter-label"));
   const { mounts } = await snapshots.prepare({ snapshotter, key: id, parent: source.parent, labels });
   try {
-    const user = flags.text("user") || source.config.User || "";
-    if (!flags.text("config")) await setUser(spec, mounts, user);
+    const context = { namespace: daemon.globals.namespace, id, rootfs: mounts };
+    const spec = await specOf(flags, context, source.config, args);
     await createRecord(
       daemon,
       call,
@@ -49,11 +47,11 @@ export async function createContainer(daemon: Daemon, call: Call): Promise<Start
       spec,
       source.config,
     );
+    return { id, rootfs: mounts, terminal: spec.process.terminal === true };
   } catch (error) {
     await snapshots.remove({ snapshotter, key: id }).catch(() => {});
     throw error;
   }
-  return { id, rootfs: mounts, terminal: spec.process.terminal === true };
 }
 
 async function sourceOf(daemon: Daemon, { flags }: Call, image: Image): Promise<Source> {
@@ -71,13 +69,11 @@ async function createOnDirectory(
   id: string,
   args: string[],
 ): Promise<Start> {
-  const spec = await specOf(call, id, args, {});
   const path = await Deno.realPath(dir);
-  if (!call.flags.text("config")) {
-    spec.root.path = path;
-    const rootfs: Mount = { type: "bind", source: path, target: "", options: ["rbind", "ro"] };
-    await setUser(spec, [rootfs], call.flags.text("user"));
-  }
+  const rootfs: Mount = { type: "bind", source: path, target: "", options: ["rbind", "ro"] };
+  const context = { namespace: daemon.globals.namespace, id, rootfs: [rootfs] };
+  const spec = await specOf(call.flags, context, {}, args);
+  if (!call.flags.text("config")) spec.root.path = path;
   await createRecord(daemon, call, { id }, spec, {});
   return { id, rootfs: [], terminal: spec.process.terminal === true };
 }
@@ -97,7 +93,11 @@ async function createRecord(
   });
   const container = complete(Container, {
     ...record,
-    labels: { [stopSignalLabel]: config.StopSignal ?? "SIGTERM", ...parseLabels(flags.list("label")) },
+    labels: {
+      ...containerLabels(config),
+      [stopSignalLabel]: config.StopSignal ?? "SIGTERM",
+      ...parseLabels(flags.list("label")),
+    },
     runtime: { name: flags.text("runtime"), options: anyOf("containerd.runc.v1.Options", Options, options) },
     spec: anyJson(specUrl, spec),
   });

@@ -1,160 +1,110 @@
 /** The runtime spec that an image and the flags of a call ask for. */
-import { type Call, usageError } from "../command.ts";
+import {
+  type ImageConfig,
+  makeSpec,
+  parseMount,
+  type Spec,
+  type SpecContext,
+  type SpecOption,
+  withAnnotations,
+  withCapabilities,
+  withCgroup,
+  withCpu,
+  withCpus,
+  withCwd,
+  withDevices,
+  withEnv,
+  withHostname,
+  withHostNetwork,
+  withImageConfig,
+  withMemoryLimit,
+  withMounts,
+  withNamespace,
+  withNewPrivileges,
+  withPrivileged,
+  withReadonlyRootfs,
+  withRlimit,
+  withTerminal,
+} from "../../oci/mod.ts";
+import { type Flags, usageError } from "../command.ts";
 import { parseExact } from "../process/json.ts";
-import { defaultSpec, type Spec } from "./default_spec.ts";
-import { addDevices } from "./devices.ts";
-import { parseMount } from "./mounts.ts";
 
-/** What an image says of its containers (image-spec, config.md). */
-export interface ImageConfig {
-  readonly Env?: string[];
-  readonly Entrypoint?: string[];
-  readonly Cmd?: string[];
-  readonly WorkingDir?: string;
-  readonly User?: string;
-  readonly StopSignal?: string;
-}
-
-/** The spec of the container `id`; its user is still to be looked up. */
+/** The spec of a container: `--config`, or the defaults, the image's wishes, and what the flags say. */
 export async function specOf(
-  call: Call,
-  id: string,
-  args: readonly string[],
+  flags: Flags,
+  context: SpecContext,
   image: ImageConfig,
+  args: readonly string[],
 ): Promise<Spec> {
-  const { flags, globals } = call;
   if (flags.text("config")) return parseExact(await Deno.readTextFile(flags.text("config")));
-  const spec = defaultSpec(globals.namespace, id);
-  await applyProcess(spec, call, args, image);
-  await applyContainer(spec, call);
-  applyResources(spec, call);
-  applyPrivileges(spec, call);
+  // A user given by flag takes the place of the image's, which need not even exist.
+  const config = flags.text("user") ? { ...image, User: flags.text("user") } : image;
+  const spec = await makeSpec(context, [
+    withImageConfig(config, args),
+    ...await processOptions(flags),
+    ...containerOptions(flags),
+    ...resourceOptions(flags),
+    ...privilegeOptions(flags),
+  ]);
+  if (spec.process.args.length === 0) throw usageError("no command given, and the image has none");
   return spec;
 }
 
-async function applyProcess(
-  spec: Spec,
-  { flags }: Call,
-  args: readonly string[],
-  image: ImageConfig,
-): Promise<void> {
-  const { process } = spec;
+async function processOptions(flags: Flags): Promise<SpecOption[]> {
   const files = await Promise.all(flags.list("env-file").map(readEnvFile));
-  process.env = mergeEnv(process.env, image.Env ?? [], files.flat(), flags.list("env"));
-  process.args = args.length
-    ? [...image.Entrypoint ?? [], ...args]
-    : [...image.Entrypoint ?? [], ...image.Cmd ?? []];
-  process.cwd = flags.text("cwd") || image.WorkingDir || "/";
-  if (process.args.length === 0) throw usageError("no command given, and the image has none");
-  if (flags.on("tty")) {
-    process.terminal = true;
-    process.env = mergeEnv(process.env, ["TERM=xterm"], flags.list("env"));
-  }
-  if (flags.on("allow-new-privs")) process.noNewPrivileges = false;
   const openFiles = flags.text("rlimit-nofile");
-  if (openFiles) {
-    process.rlimits = [{
-      type: "RLIMIT_NOFILE",
-      hard: whole(openFiles, "rlimit-nofile"),
-      soft: Number(openFiles),
-    }];
-  }
+  return [
+    ...flags.on("tty") ? [withTerminal()] : [],
+    withEnv([...files.flat(), ...flags.list("env")]),
+    ...flags.text("cwd") ? [withCwd(flags.text("cwd"))] : [],
+    ...openFiles ? [withRlimit("RLIMIT_NOFILE", whole(openFiles, "rlimit-nofile"))] : [],
+    ...flags.on("allow-new-privs") ? [withNewPrivileges()] : [],
+  ];
 }
 
-async function applyContainer(spec: Spec, { flags }: Call): Promise<void> {
-  spec.mounts.push(...flags.list("mount").map(parseMount));
-  if (flags.text("hostname")) spec.hostname = flags.text("hostname");
-  if (flags.on("read-only")) spec.root.readonly = true;
-  if (flags.has("annotation")) spec.annotations = pairs(flags.list("annotation"), "annotation");
-  if (flags.text("rootfs-propagation")) spec.linux.rootfsPropagation = flags.text("rootfs-propagation");
-  if (flags.has("cgroup")) {
-    if (flags.text("cgroup")) spec.linux.cgroupsPath = flags.text("cgroup");
-    else delete spec.linux.cgroupsPath;
-  }
-  if (flags.on("net-host")) useHostNetwork(spec);
-  for (const text of flags.list("with-ns")) joinNamespace(spec, text);
-  await addDevices(spec, flags.list("device"));
+function containerOptions(flags: Flags): SpecOption[] {
+  const propagation = flags.text("rootfs-propagation");
+  return [
+    withMounts(...flags.list("mount").map(parseMount)),
+    withAnnotations(pairs(flags.list("annotation"), "annotation")),
+    ...flags.text("hostname") ? [withHostname(flags.text("hostname"))] : [],
+    ...flags.on("read-only") ? [withReadonlyRootfs()] : [],
+    ...propagation ? [({ linux }: Spec) => void (linux.rootfsPropagation = propagation)] : [],
+    ...flags.has("cgroup") ? [withCgroup(flags.text("cgroup"))] : [],
+    ...flags.on("net-host") ? [withHostNetwork()] : [],
+    ...flags.list("with-ns").map(joined),
+    withDevices(...flags.list("device")),
+  ];
 }
 
-/** The host's network, and with it the host's names of hosts, as far as the host has such files. */
-function useHostNetwork(spec: Spec): void {
-  spec.linux.namespaces = spec.linux.namespaces.filter(({ type }) => type !== "network");
-  for (const source of ["/etc/hosts", "/etc/resolv.conf"]) {
-    try {
-      Deno.statSync(source);
-    } catch {
-      continue;
-    }
-    spec.mounts.push({ destination: source, type: "bind", source, options: ["rbind", "ro"] });
-  }
-}
-
-const namespaceTypes = ["pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time"];
-
-function joinNamespace(spec: Spec, text: string): void {
+function joined(text: string): SpecOption {
   const at = text.indexOf(":");
-  const [type, path] = [text.slice(0, at), text.slice(at + 1)];
-  if (!namespaceTypes.includes(type) || !path.startsWith("/")) {
-    throw usageError(
-      `--with-ns ${JSON.stringify(text)}: write TYPE:PATH, TYPE one of ${namespaceTypes.join(", ")}`,
-    );
-  }
-  spec.linux.namespaces = [...spec.linux.namespaces.filter((other) => other.type !== type), { type, path }];
+  return withNamespace(text.slice(0, at), text.slice(at + 1));
 }
 
-function applyResources({ linux: { resources } }: Spec, { flags }: Call): void {
+function resourceOptions(flags: Flags): SpecOption[] {
   const memory = whole(flags.text("memory-limit"), "memory-limit");
-  if (memory) resources.memory = { limit: memory };
-  const cpu: NonNullable<typeof resources.cpu> = { shares: whole(flags.text("cpu-shares"), "cpu-shares") };
   const cpus = Number(flags.text("cpus"));
-  if (!(cpus >= 0)) throw usageError(`--cpus ${JSON.stringify(flags.text("cpus"))} is not a number of CPUs`);
+  if (!(cpus >= 0 && cpus < Infinity)) {
+    throw usageError(`--cpus ${JSON.stringify(flags.text("cpus"))} is not a number of CPUs`);
+  }
   if (cpus && flags.has("cpu-quota")) throw usageError("--cpus and --cpu-quota cannot be specified together");
-  if (cpus) Object.assign(cpu, { period: 100_000, quota: Math.trunc(cpus * 100_000) });
-  if (flags.has("cpu-quota")) cpu.quota = Number(flags.text("cpu-quota"));
-  if (flags.has("cpu-period")) cpu.period = whole(flags.text("cpu-period"), "cpu-period");
-  if (cpu.quota !== undefined && !Number.isSafeInteger(cpu.quota)) {
-    throw usageError("--cpu-quota is not a number");
-  }
-  resources.cpu = cpu;
+  const quota = Number(flags.text("cpu-quota"));
+  if (!Number.isSafeInteger(quota)) throw usageError("--cpu-quota is not a number of microseconds");
+  return [
+    withCpu({ shares: whole(flags.text("cpu-shares"), "cpu-shares") }),
+    ...memory ? [withMemoryLimit(memory)] : [],
+    ...cpus ? [withCpus(cpus)] : [],
+    ...flags.has("cpu-quota") ? [withCpu({ quota })] : [],
+    ...flags.has("cpu-period") ? [withCpu({ period: whole(flags.text("cpu-period"), "cpu-period") })] : [],
+  ];
 }
 
-function applyPrivileges(spec: Spec, { flags }: Call): void {
-  const sets = spec.process.capabilities;
-  if (flags.on("privileged")) openEverything(spec);
-  for (const set of Object.keys(sets) as (keyof typeof sets)[]) {
-    const dropped = flags.list("cap-drop").map(capability);
-    sets[set] = [...new Set([...sets[set], ...flags.list("cap-add").map(capability)])]
-      .filter((name) => !dropped.includes(name));
-  }
-}
-
-/** All that the kernel knows (capability.h), so far as this kernel does. */
-const allCapabilities = ("CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP " +
-  "LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO " +
-  "SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE " +
-  "AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON " +
-  "BPF CHECKPOINT_RESTORE").split(" ").map((name) => `CAP_${name}`);
-
-function openEverything(spec: Spec): void {
-  const last = Number(Deno.readTextFileSync("/proc/sys/kernel/cap_last_cap"));
-  const known = allCapabilities.slice(0, last + 1);
-  spec.process.capabilities = { bounding: [...known], effective: [...known], permitted: [...known] };
-  spec.process.noNewPrivileges = false;
-  delete spec.linux.maskedPaths;
-  delete spec.linux.readonlyPaths;
-  spec.linux.resources.devices = [{ allow: true, access: "rwm" }];
-  for (const mount of spec.mounts) {
-    if (mount.type === "sysfs") {
-      mount.options = mount.options?.map((option) => option === "ro" ? "rw" : option);
-    }
-  }
-}
-
-function capability(name: string): string {
-  if (!allCapabilities.includes(name)) {
-    throw usageError(`no capability ${JSON.stringify(name)} (CAP_NET_ADMIN, say)`);
-  }
-  return name;
+function privilegeOptions(flags: Flags): SpecOption[] {
+  return [
+    ...flags.on("privileged") ? [withPrivileged()] : [],
+    withCapabilities({ add: flags.list("cap-add"), drop: flags.list("cap-drop") }),
+  ];
 }
 
 function whole(text: string, flag: string): number {
@@ -171,17 +121,6 @@ function pairs(words: readonly string[], flag: string): Record<string, string> {
     if (at < 1) throw usageError(`--${flag} ${JSON.stringify(word)}: write key=value`);
     return [word.slice(0, at), word.slice(at + 1)];
   }));
-}
-
-/** Later values win; a name without a value takes the variable away. */
-export function mergeEnv(...lists: readonly (readonly string[])[]): string[] {
-  const variables = new Map<string, string>();
-  for (const entry of lists.flat()) {
-    const at = entry.indexOf("=");
-    if (at < 0) variables.delete(entry);
-    else variables.set(entry.slice(0, at), entry);
-  }
-  return [...variables.values()];
 }
 
 async function readEnvFile(path: string): Promise<string[]> {

@@ -1,15 +1,13 @@
 /** `ctr tasks exec` */
 import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
+import { lookUpUser, mergeEnv, processUrl } from "../../oci/mod.ts";
 import { requiredTwo } from "../arguments.ts";
 import type { Call } from "../command.ts";
 import { connect, type Daemon } from "../connect.ts";
 import { copyStdio, exitOf, follow, type ProcessName } from "../process/follow.ts";
 import { parseExact } from "../process/json.ts";
-import { lookUpUser } from "../process/user.ts";
 import { openStdio, type Stdio } from "../process/stdio.ts";
 import { loadTask } from "./load.ts";
-
-const processUrl = "types.containerd.io/opencontainers/runtime-spec/1/Process";
 
 export async function run(call: Call): Promise<number> {
   const [containerId, ...args] = requiredTwo(call, "a container id", "a command");
@@ -22,7 +20,7 @@ export async function run(call: Call): Promise<number> {
   spec.terminal = flags.on("tty");
   if (flags.text("cwd")) spec.cwd = flags.text("cwd");
   if (flags.text("user")) spec.user = await lookUpUser(`/proc/${process.pid}/root`, flags.text("user"));
-  spec.env = [...spec.env ?? [], ...flags.list("env")];
+  spec.env = mergeEnv(spec.env ?? [], flags.list("env"));
   await using stdio = await openStdio({
     id: execId,
     terminal: spec.terminal,

@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import { parseSignal } from "../../../lib/cli/process/signals.ts";
+import { defaultSpec, lookUpUser, mergeEnv, parseMount } from "../../../lib/oci/mod.ts";
 import { parseExact } from "../../../lib/cli/process/json.ts";
-import { lookUpUser } from "../../../lib/cli/process/user.ts";
-import { defaultSpec } from "../../../lib/cli/run/default_spec.ts";
-import { parseMount } from "../../../lib/cli/run/mounts.ts";
-import { mergeEnv } from "../../../lib/cli/run/spec.ts";
 
 Deno.test("signals are read by name and number", () => {
   assert.deepEqual(["KILL", "SIGTERM", "sigint", "9", "RTMIN+1", "RTMAX"].map(parseSignal), [
