@@ -19,9 +19,13 @@ export interface RemoteOptions {
 }
 
 /** A descriptor as manifests have it: with the addresses of layers that are kept elsewhere. */
-export type Target = Pick<Descriptor, "digest" | "size" | "mediaType"> & {
+export interface Target {
+  readonly mediaType: string;
+  readonly digest: string;
+  /** Bytes. */
+  readonly size: number | bigint;
   readonly urls?: readonly string[];
-};
+}
 
 const manifestTypes = [
   "application/vnd.oci.image.index.v1+json",

@@ -7,3 +7,4 @@ export {
   type LayerResult,
   LayerWorkers,
 } from "./layer_workers.ts";
+export { type PullRequest, Transfer, type TransferOptions } from "./transfer.ts";

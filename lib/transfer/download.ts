@@ -1,0 +1,262 @@
+/** Getting content from a registry into the content store: each blob once, verified, going on where it broke off. */
+import { Code, CtrError, isError } from "../errors.ts";
+import { sourceLabel, sourceLabelName, uncompressedLabel } from "../images/mod.ts";
+import type { ContentStore, ContentWriter, LeaseStore, SnapshotStore, Staged } from "../metadata/mod.ts";
+import { delay, LARGEST_MANIFEST, type Remote, type Target } from "../remotes/mod.ts";
+import type { Scope } from "../scope.ts";
+import type { Flights } from "./flights.ts";
+import { InterruptedError, type LayerResult, type LayerWorkers } from "./layer_workers.ts";
+import { progressOf, refOf, type Report } from "./progress.ts";
+
+/** The rooms that transfers work with. */
+export interface TransferRooms {
+  readonly content: ContentStore;
+  readonly snapshots: SnapshotStore;
+  readonly leases: LeaseStore;
+  readonly workers: LayerWorkers;
+}
+
+/** A layer's files, not yet a snapshot. */
+export interface StagedLayer {
+  readonly staged: Staged;
+  readonly result: LayerResult;
+}
+
+const TRIES = 5;
+const LOCKED_WAIT = 200;
+
+/** One pull's way to content. */
+export class Download {
+  readonly #rooms: TransferRooms;
+  readonly #flights: Flights;
+  readonly #remote: Remote;
+  readonly #scope: Scope;
+  readonly #report: Report;
+
+  constructor(rooms: TransferRooms, flights: Flights, remote: Remote, scope: Scope, report: Report) {
+    this.#rooms = rooms;
+    this.#flights = flights;
+    this.#remote = remote;
+    this.#scope = scope;
+    this.#report = report;
+  }
+
+  /** A manifest, index or config, which is in the store afterwards. */
+  async document(target: Target, signal: AbortSignal): Promise<Uint8Array> {
+    await this.#once(target, async (signal) => {
+      const bytes = await this.#remote.fetch(target, signal);
+      await this.#write(target, signal, async (writer) => {
+        if (!writer.isShared) {
+          if (writer.offset > 0) await writer.truncate();
+          await writer.write(bytes);
+        }
+        return undefined;
+      });
+    }, signal);
+    return await this.#rooms.content.readAll(this.#scope, target.digest, LARGEST_MANIFEST);
+  }
+
+  /** A blob into the store; nothing happens if it is there. */
+  async blob(target: Target, signal: AbortSignal): Promise<void> {
+    await this.#once(target, (signal, report) => this.#fetch(target, undefined, signal, report), signal);
+  }
+
+  /** A layer into the store and, in the same pass if it has to be fetched, into a directory. */
+  async layer(target: Target, snapshotter: string, signal: AbortSignal): Promise<StagedLayer> {
+    let mine: Promise<StagedLayer | undefined> | undefined;
+    try {
+      await this.#once(target, async (signal, report) => {
+        mine = this.#fetch(target, snapshotter, signal, report);
+        mine.catch(() => {});
+        await mine;
+      }, signal);
+      signal.throwIfAborted();
+    } catch (error) {
+      // Others may still wait for the blob while this pull has gone: then nobody wants the files.
+      void mine?.then((layer) => layer && this.discard(snapshotter, layer), () => {});
+      throw error;
+    }
+    return await mine ?? await this.#fromFile(target, snapshotter, signal);
+  }
+
+  /** Throws a staged layer away. */
+  async discard(snapshotter: string, { staged }: StagedLayer): Promise<void> {
+    await this.#rooms.snapshots.discardStaged(snapshotter, staged.id);
+  }
+
+  /** Does `work` unless the blob is there or comes for somebody else; then holds and labels it for this pull. */
+  async #once(
+    target: Target,
+    work: (signal: AbortSignal, report: Report) => Promise<unknown>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { content } = this.#rooms;
+    const key = `blob ${this.#scope.namespace} ${target.digest}`;
+    for (let attempt = 1;; attempt++) {
+      const exists = content.has(this.#scope, target.digest);
+      if (exists) this.#report(progressOf("exists", target, Number(target.size)));
+      let own = false;
+      try {
+        if (!exists) {
+          const start = (signal: AbortSignal, report: Report) => {
+            own = true;
+            return work(signal, report);
+          };
+          await this.#flights.join(key, start, { signal, onProgress: this.#report });
+        }
+        await this.#keep(target);
+        return;
+      } catch (error) {
+        // What failed for another's reasons (its credentials, its lease) may do for ours.
+        if (own || exists && !isError(error, Code.NotFound) || signal.aborted || attempt >= 3) throw error;
+      }
+    }
+  }
+
+  async #keep(target: Target): Promise<void> {
+    const { content, leases } = this.#rooms;
+    const { digest } = target;
+    const { lease } = this.#scope;
+    if (lease) await leases.addResource(this.#scope, lease, { type: "content", id: digest });
+    const name = sourceLabelName(this.#remote.reference);
+    const before = content.info(this.#scope, digest).labels[name];
+    const labels = sourceLabel(this.#remote.reference, before);
+    if (labels[name] !== before) await content.update(this.#scope, { digest, labels }, [`labels.${name}`]);
+  }
+
+  /** Writes under the blob's ref with what `work` gives; waits for those who write it from outside. */
+  async #write(
+    target: Target,
+    signal: AbortSignal,
+    work: (writer: ContentWriter) => Promise<LayerResult | undefined>,
+  ): Promise<void> {
+    const { content } = this.#rooms;
+    const ref = refOf(target);
+    const size = Number(target.size);
+    const expected = target.digest;
+    try {
+      await using writer = await this.#writer(ref, expected, size, signal);
+      const verified = await work(writer);
+      const labels = {
+        ...sourceLabel(this.#remote.reference),
+        ...verified?.diffId && verified.diffId !== expected && { [uncompressedLabel]: verified.diffId },
+      };
+      await writer.commit({ size, expected, labels, verified });
+    } catch (error) {
+      if (isError(error, Code.AlreadyExists)) return;
+      // Bytes that are wrong are of no use to a next try.
+      const wrong = isError(error, Code.FailedPrecondition) || isError(error, Code.InvalidArgument);
+      if (wrong) await content.abort(this.#scope, ref).catch(() => {});
+      throw error;
+    }
+  }
+
+  async #writer(ref: string, expected: string, total: number, signal: AbortSignal): Promise<ContentWriter> {
+    for (;;) {
+      try {
+        return await this.#rooms.content.writer(this.#scope, ref, { expected, total });
+      } catch (error) {
+        if (!isError(error, Code.Unavailable)) throw error;
+        await delay(LOCKED_WAIT, signal);
+      }
+    }
+  }
+
+  async #fetch(
+    target: Target,
+    snapshotter: string | undefined,
+    signal: AbortSignal,
+    report: Report,
+  ): Promise<StagedLayer | undefined> {
+    report(progressOf("waiting", target));
+    let layer: StagedLayer | undefined;
+    try {
+      await this.#write(target, signal, async (writer) => {
+        if (writer.isShared) return undefined;
+        const done = await this.#attempts(target, writer, snapshotter, signal, report);
+        if (done.staged) layer = { staged: done.staged, result: done.result };
+        return done.result;
+      });
+    } catch (error) {
+      if (layer) await this.discard(snapshotter!, layer);
+      throw error;
+    }
+    report(progressOf("complete", target, Number(target.size)));
+    return layer;
+  }
+
+  async #attempts(
+    target: Target,
+    writer: ContentWriter,
+    snapshotter: string | undefined,
+    signal: AbortSignal,
+    report: Report,
+  ): Promise<{ result: LayerResult; staged?: Staged }> {
+    let offset = writer.offset > Number(target.size) ? 0 : writer.offset;
+    for (let attempt = 1;; attempt++) {
+      const staged = snapshotter === undefined ? undefined : await this.#rooms.snapshots.stage(snapshotter);
+      try {
+        return { result: await this.#run(target, writer, { offset, staged }, signal, report), staged };
+      } catch (error) {
+        if (staged) await this.#rooms.snapshots.discardStaged(snapshotter!, staged.id);
+        if (signal.aborted || attempt >= TRIES) throw error;
+        const before = offset;
+        offset = await this.#nextOffset(target, error, offset, signal);
+        if (offset <= before) await delay(200 * 2 ** attempt, signal);
+      }
+    }
+  }
+
+  /** Where the next try goes on; throws what a next try can't mend. */
+  async #nextOffset(target: Target, error: unknown, offset: number, signal: AbortSignal): Promise<number> {
+    if (error instanceof InterruptedError) return error.received;
+    if (isError(error, Code.Unauthenticated)) {
+      await this.#remote.renew(target, signal);
+      return offset;
+    }
+    const badBytes = isError(error, Code.FailedPrecondition) || isError(error, Code.InvalidArgument);
+    // The part that an earlier try left may be what is wrong.
+    if (badBytes && offset > 0) return 0;
+    throw error;
+  }
+
+  async #run(
+    target: Target,
+    writer: ContentWriter,
+    { offset, staged }: { offset: number; staged?: Staged },
+    signal: AbortSignal,
+    report: Report,
+  ): Promise<LayerResult> {
+    const { digest, mediaType } = target;
+    const ingest = { path: writer.dataPath, offset, digest, size: Number(target.size) };
+    const into = staged && { dir: staged.layerPath, form: "overlay" as const };
+    const job = { source: { blob: this.#remote.blob(target) }, ingest, target: into, mediaType };
+    const onProgress = ({ received }: { received: number }) =>
+      report(progressOf("downloading", target, received));
+    return await this.#rooms.workers.run(job, { signal, onProgress });
+  }
+
+  async #fromFile(target: Target, snapshotter: string, signal: AbortSignal): Promise<StagedLayer> {
+    const { content, snapshots, workers } = this.#rooms;
+    const { digest, mediaType } = target;
+    const source = { file: content.path(this.#scope, digest) };
+    const expected = { digest, size: Number(target.size) };
+    const staged = await snapshots.stage(snapshotter);
+    try {
+      const into = { dir: staged.layerPath, form: "overlay" as const };
+      const onProgress = ({ received }: { received: number }) =>
+        this.#report(progressOf("extracting", target, received));
+      const result = await workers.run({ source, expected, target: into, mediaType }, { signal, onProgress });
+      return { staged, result };
+    } catch (error) {
+      await snapshots.discardStaged(snapshotter, staged.id);
+      throw error;
+    }
+  }
+}
+
+/** An error with the reference before its words, its class kept. */
+export function about(reference: string, error: unknown): unknown {
+  if (!(error instanceof CtrError) || error.message.includes(reference)) return error;
+  return new CtrError(error.code, `${reference}: ${error.message}`, { cause: error });
+}

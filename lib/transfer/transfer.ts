@@ -1,0 +1,111 @@
+/** Transfers as the daemon offers them. */
+import type { Image } from "../api/services/images/v1/images.ts";
+import type { Progress } from "../api/types/transfer/progress.ts";
+import { parsePlatform, type Platform } from "../images/mod.ts";
+import type { ImageStore } from "../metadata/mod.ts";
+import {
+  type Credentials,
+  type CredentialsFor,
+  defaultHosts,
+  type Patience,
+  Remote,
+} from "../remotes/mod.ts";
+import type { Scope } from "../scope.ts";
+import { about, type TransferRooms } from "./download.ts";
+import { Flights } from "./flights.ts";
+import { hold } from "./hold.ts";
+import { Pull, type PullPlan, saveImage } from "./pull.ts";
+
+/** What to pull, and how. */
+export interface PullRequest {
+  /** A full reference. */
+  readonly reference: string;
+  /** The image's name in the store, if it shall not be the reference. */
+  readonly name?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** "linux/arm64" or in parts; this machine's if empty. */
+  readonly platforms?: readonly (string | Platform)[];
+  /** Fetch what is there for any platform; only the wanted ones are unpacked. */
+  readonly allPlatforms?: boolean;
+  readonly unpack?: boolean;
+  /** "overlayfs" unless said. */
+  readonly snapshotter?: string;
+  readonly auth?: Credentials | CredentialsFor;
+  readonly plainHttp?: boolean;
+  /** Sent with each request to the registry. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly maxConcurrentDownloads?: number;
+  readonly patience?: Partial<Patience>;
+}
+
+/** How a transfer is watched. */
+export interface TransferOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+const DOWNLOADS = 3;
+
+/** All transfers of a daemon; those that want the same work share it. */
+export class Transfer {
+  readonly #rooms: TransferRooms & { readonly images: ImageStore };
+  readonly #flights = new Flights();
+  #anonymous = 0;
+
+  constructor(rooms: TransferRooms & { readonly images: ImageStore }) {
+    this.#rooms = rooms;
+  }
+
+  /**
+   * Pulls an image: everything it needs is verified and in the store, and unpacked if asked for, before the image
+   * has its record. Throws InvalidArgument for a bad reference or document, NotFound, Unauthenticated,
+   * Unavailable, FailedPrecondition for bytes that are not what their digest says.
+   */
+  async pull(scope: Scope, request: PullRequest, options: TransferOptions = {}): Promise<Image> {
+    const remote = this.#remoteFor(request);
+    const plan = planOf(request);
+    // Those who show the same credentials for the same thing share the whole of it; blobs are shared anyway.
+    const who = typeof request.auth === "function" ? ++this.#anonymous : request.auth;
+    const key = JSON.stringify(["pull", scope, plan, who, request.plainHttp, request.headers]);
+    try {
+      return await this.#flights.join<Image, Progress>(key, async (signal, report) => {
+        const held = await hold(this.#rooms.leases, scope);
+        try {
+          const parts = { scope: held.scope, plan, report };
+          return await new Pull(this.#rooms, this.#flights, remote, parts).run(signal);
+        } finally {
+          await held.end();
+        }
+      }, options);
+    } catch (error) {
+      throw about(request.reference, error);
+    }
+  }
+
+  /** Gives the image `from` the further name `to`. Throws NotFound. */
+  async tag(scope: Scope, from: string, to: string): Promise<Image> {
+    const image = this.#rooms.images.get(scope, from);
+    return await saveImage(this.#rooms.images, scope, { ...image, name: to });
+  }
+
+  #remoteFor({ reference, auth, plainHttp, headers, patience }: PullRequest): Remote {
+    const hosts = defaultHosts({ plainHttp, headers });
+    const credentials: CredentialsFor = typeof auth === "function" ? auth : () => auth;
+    return new Remote(reference, { hosts, credentials, patience });
+  }
+}
+
+function planOf(request: PullRequest): PullPlan {
+  const platforms = (request.platforms ?? []).map((one) =>
+    typeof one === "string" ? parsePlatform(one) : one
+  );
+  return {
+    reference: request.reference,
+    name: request.name ?? "",
+    labels: request.labels ?? {},
+    platforms,
+    allPlatforms: request.allPlatforms ?? false,
+    snapshotter: request.unpack === false ? "" : request.snapshotter || "overlayfs",
+    maxConcurrentDownloads: Math.max(request.maxConcurrentDownloads ?? DOWNLOADS, 1),
+  };
+}
