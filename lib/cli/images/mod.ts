@@ -33,7 +33,6 @@ export const commands: readonly Command[] = [
       { name: "all-metadata", usage: "pull metadata for all platforms" },
       { name: "print-chainid", usage: "print the resulting image's chain ID" },
       { name: "no-unpack", usage: "fetch only: do not unpack the layers" },
-      { name: "local", usage: "fetch with this program, not with the daemon" },
     ],
     load: () => import("./pull.ts"),
   },

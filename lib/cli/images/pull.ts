@@ -1,7 +1,9 @@
 /** `ctr images pull` */
+import type { Progress } from "../../api/types/transfer/progress.ts";
+import { Code, isError } from "../../errors.ts";
 import { required } from "../arguments.ts";
 import { type Call, usageError } from "../command.ts";
-import { connect } from "../connect.ts";
+import { connect, type Daemon } from "../connect.ts";
 import { defaultSnapshotter } from "../flags.ts";
 import { parseLabels } from "../output/labels.ts";
 import { hostPlatform, parsePlatform, platformText } from "../output/platforms.ts";
@@ -19,7 +21,7 @@ export async function run(call: Call): Promise<void> {
   await using daemon = await connect(call);
   await using hosts = call.flags.on("skip-verify") ? await uncheckedHost(pull.reference) : undefined;
   using progress = showProgress();
-  await transferPull(
+  await pullImage(
     daemon,
     hosts ? { ...pull, hostsDir: hosts.dir } : pull,
     (update) => progress.update(update),
@@ -32,6 +34,17 @@ export async function run(call: Call): Promise<void> {
       await diffIdsOf(daemon, await manifestFor(daemon, image.target!, platform)),
     );
     print(`image chain ID: ${chainId}${pull.platforms.length > 1 ? ` (${platformText(platform)})` : ""}\n`);
+  }
+}
+
+/** By the daemon if it can, else by ourselves. */
+async function pullImage(daemon: Daemon, pull: Pull, onProgress: (update: Progress) => void): Promise<void> {
+  try {
+    await transferPull(daemon, pull, onProgress);
+  } catch (error) {
+    if (!isError(error, Code.Unimplemented)) throw error;
+    const { pullLocally } = await import("./pull_locally.ts");
+    await pullLocally(daemon, pull, onProgress);
   }
 }
 
