@@ -2,7 +2,7 @@
 import { TasksDefinition } from "../api/services/tasks/v1/tasks.ts";
 import { Status } from "../api/types/task/task.ts";
 import { Code, isError } from "../errors.ts";
-import { type Process as ProcessSpec, processUrl } from "../oci/mod.ts";
+import { type ProcessSpec, processUrl } from "../oci/mod.ts";
 import { anyJson } from "../rpc/any.ts";
 import type { CallOptions } from "../rpc/service.ts";
 import { toMillis } from "../rpc/timestamp.ts";

@@ -1,5 +1,6 @@
 /** The wiring: every room is opened here, given what it needs, and closed in reverse order. */
 import { BlobStore } from "../content/mod.ts";
+import { messageOf } from "../errors.ts";
 import { createExchange } from "../events/mod.ts";
 import {
   ContainerStore,
@@ -23,13 +24,11 @@ import { introspectionService } from "../services/introspection.ts";
 import { leasesService } from "../services/leases.ts";
 import { namespacesService } from "../services/namespaces.ts";
 import { snapshotsService } from "../services/snapshots.ts";
-import { streamingService } from "../services/streaming.ts";
 import { tasksService } from "../services/tasks.ts";
-import { transferService } from "../services/transfer.ts";
 import { ttrpcEventsService } from "../services/ttrpc_events.ts";
 import { versionService } from "../services/version.ts";
 import { openOverlay } from "../snapshots/mod.ts";
-import { LayerWorkers, Streams, Transfer } from "../transfer/mod.ts";
+import { LayerWorkers } from "../transfer/mod.ts";
 import type { Config } from "./config.ts";
 import { identify } from "./identity.ts";
 import type { Log } from "./log.ts";
@@ -54,12 +53,13 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
   const content = new ContentStore(db, blobs, exchange);
   const snapshots = new SnapshotStore(db, [overlay], exchange);
   const collector = stack.adopt(
-    new GarbageCollector(db, [content, snapshots], { publisher: exchange }),
+    new GarbageCollector(db, [content, snapshots], {
+      publisher: exchange,
+      onError: (error) => log("error", "garbage collection failed", { error: messageOf(error) }),
+    }),
     (collector) => collector.close(),
   );
   const workers = stack.use(new LayerWorkers());
-  const streams = new Streams();
-  const transfer = new Transfer({ content, snapshots, images, leases, workers });
   const tasks = stack.use(
     new TaskManager({ state: config.state, address: `${config.address}.ttrpc`, containers }),
   );
@@ -78,9 +78,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
     leasesService(leases, collector),
     namespacesService(namespaces),
     snapshotsService(snapshots),
-    streamingService(streams),
     tasksService(tasks),
-    transferService(transfer, streams),
     ttrpcEventsService(exchange),
     versionService(),
   ];

@@ -5,7 +5,7 @@ export { parseMount } from "./mounts.ts";
 export * from "./options.ts";
 export { capability, changeCapabilities, openEverything } from "./privileges.ts";
 export { userIn } from "./rootfs_user.ts";
-export { defaultSpec, type Linux, type Process, type Spec, type SpecMount } from "./spec.ts";
+export { defaultSpec, type Linux, type ProcessSpec, type Spec, type SpecMount } from "./spec.ts";
 export { lookUpUser, type User } from "./users.ts";
 
 /** The type URL of a spec in a container's record. */

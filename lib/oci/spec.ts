@@ -6,7 +6,7 @@
 /** The runtime spec, as far as it is shaped here (opencontainers/runtime-spec, config.md). */
 export interface Spec {
   ociVersion: string;
-  process: Process;
+  process: ProcessSpec;
   root: { path: string; readonly?: boolean };
   hostname?: string;
   mounts: SpecMount[];
@@ -14,7 +14,7 @@ export interface Spec {
   linux: Linux;
 }
 
-export interface Process {
+export interface ProcessSpec {
   terminal?: boolean;
   user: { uid: number; gid: number; additionalGids?: number[] };
   args: string[];

@@ -13,13 +13,15 @@ export async function bundle(root: string, out: string): Promise<Bundle> {
   const workers = (await filesBelow(join(root, "lib"))).filter((file) => file.endsWith("_worker.ts"));
   const entries = ["main.ts", ...workers.map((file) => relative(root, file))];
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--quiet", "--code-splitting", "--platform", "deno", "--minify", "--keep-names"]
-      .concat("--outdir", out, entries),
+    args: ["bundle", "--quiet", "--code-splitting", "--platform", "deno", "--outdir", out, ...entries],
     cwd: root,
   }).output();
   if (code !== 0) throw new Error(`deno bundle failed:\n${new TextDecoder().decode(stderr)}`);
   const bundled = workers.map((file) => join(out, relative(root, file).replace(/\.ts$/, ".js")));
-  for (const file of await filesBelow(out)) await pointAtWorkers(file, out, bundled);
+  for (const file of await filesBelow(out)) {
+    await pointAtWorkers(file, out, bundled);
+    await giveRequire(file);
+  }
   return { main: join(out, "main.js"), workers: bundled };
 }
 
@@ -35,6 +37,16 @@ async function pointAtWorkers(file: string, out: string, workers: string[]): Pro
     throw new Error(`${relative(out, file)} names a worker in an unknown way`);
   }
   if (pointed !== text) await Deno.writeTextFile(file, pointed);
+}
+
+/**
+ * CommonJS packages (grpc-js) ask for node's modules by `require`, which a bundle of ES modules hasn't got. The
+ * chunk that says so is loaded by every command, so the answer must cost nothing until it is asked for.
+ */
+async function giveRequire(file: string): Promise<void> {
+  const text = await Deno.readTextFile(file);
+  if (!text.includes("Dynamic require of")) return;
+  await Deno.writeTextFile(file, `const require = (name) => process.getBuiltinModule(name);\n${text}`);
 }
 
 async function filesBelow(dir: string): Promise<string[]> {
