@@ -24,11 +24,13 @@ import { introspectionService } from "../services/introspection.ts";
 import { leasesService } from "../services/leases.ts";
 import { namespacesService } from "../services/namespaces.ts";
 import { snapshotsService } from "../services/snapshots.ts";
+import { streamingService, Streams } from "../services/streaming.ts";
 import { tasksService } from "../services/tasks.ts";
+import { transferService } from "../services/transfer.ts";
 import { ttrpcEventsService } from "../services/ttrpc_events.ts";
 import { versionService } from "../services/version.ts";
 import { openOverlay } from "../snapshots/mod.ts";
-import { LayerWorkers } from "../transfer/mod.ts";
+import { LayerWorkers, Transfer } from "../transfer/mod.ts";
 import type { Config } from "./config.ts";
 import { identify } from "./identity.ts";
 import type { Log } from "./log.ts";
@@ -36,6 +38,8 @@ import type { Log } from "./log.ts";
 /** The opened rooms, as the API sees them. */
 export interface Rooms extends AsyncDisposable {
   readonly services: Service[];
+  /** Lets go of the shim. It tells its last events to our socket, so this comes before the sockets close. */
+  release(): Promise<void>;
 }
 
 /** Opens all rooms of a daemon, whose root and state directories are there and locked. */
@@ -60,9 +64,12 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
     (collector) => collector.close(),
   );
   const workers = stack.use(new LayerWorkers());
-  const tasks = stack.use(
-    new TaskManager({ state: config.state, address: `${config.address}.ttrpc`, containers }),
-  );
+  const streams = new Streams();
+  const transfer = new Transfer({ content, snapshots, images, leases, workers });
+  const tasks = new TaskManager({ state: config.state, address: `${config.address}.ttrpc`, containers });
+  let released: Promise<void> | undefined;
+  const release = () => released ??= tasks[Symbol.asyncDispose]();
+  stack.defer(release);
   await tasks.restore();
   // The first container should not wait for the shim's start; that it fails is told when somebody needs it.
   tasks.ready().catch((error) => log("warn", "the shim did not start", { error: error.message }));
@@ -78,11 +85,13 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
     leasesService(leases, collector),
     namespacesService(namespaces),
     snapshotsService(snapshots),
+    streamingService(streams),
     tasksService(tasks),
+    transferService(transfer, streams),
     ttrpcEventsService(exchange),
     versionService(),
   ];
   services.push(healthService(services.map(({ definition }) => definition.fullName)));
   const owned = stack.move();
-  return { services, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { services, release, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

@@ -34,6 +34,7 @@ export async function serve(given: Config | Partial<Config> = {}): Promise<Daemo
     const rooms = stack.use(await openRooms(config, log));
     const services = servicesOf(config, rooms);
     stack.use(await listen(config, services));
+    stack.defer(rooms.release);
     if (config.unused.length) {
       log("warn", "configuration keys without use", { keys: config.unused.join(" ") });
     }
