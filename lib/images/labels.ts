@@ -49,8 +49,11 @@ function prefixFor(mediaType: string, isConfig: boolean): string {
 /** The label that says where content came from; `before` is its value so far. */
 export function sourceLabel({ host, repository }: Reference, before = ""): Record<string, string> {
   const repositories = new Set([...before.split(","), repository].filter((one) => one));
-  return { [SOURCE + host]: [...repositories].sort().join(",") };
+  return { [sourceLabelName({ host })]: [...repositories].sort().join(",") };
 }
 
 /** The name of {@linkcode sourceLabel}'s label. */
-export const sourceLabelName = ({ host }: Reference) => SOURCE + host;
+export function sourceLabelName({ host }: Pick<Reference, "host">): string {
+  // Without the port, as containerd writes it.
+  return SOURCE + host.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+}
