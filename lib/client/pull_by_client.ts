@@ -85,7 +85,8 @@ async function fetchTree(pull: Pull, target: Descriptor, depth: number): Promise
     await fetchDocument(pull, document.config, "config");
   } else if (depth > 0) {
     for (const child of suitable(pull.platform, document.manifests)) {
-      if (found = await fetchTree(pull, child, depth - 1)) break;
+      found = await fetchTree(pull, child, depth - 1);
+      if (found) break;
     }
   }
   if (found) {

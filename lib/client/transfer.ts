@@ -6,7 +6,7 @@ import type { Platform } from "../api/types/platform.ts";
 import { ImageStore } from "../api/types/transfer/imagestore.ts";
 import { Progress } from "../api/types/transfer/progress.ts";
 import { AuthResponse, AuthType, HTTPDebug, OCIRegistry } from "../api/types/transfer/registry.ts";
-import { Code, CtrError, isError } from "../errors.ts";
+import { Code, isError } from "../errors.ts";
 import { anyOf, nameOf } from "../rpc/any.ts";
 import { complete } from "../rpc/service.ts";
 import type { Services } from "./services.ts";
@@ -27,7 +27,7 @@ export interface Pull {
   readonly credentials: { user: string; password: string } | { refresh: string } | undefined;
 }
 
-/** Pulls; `onProgress` is called with all that the daemon tells. */
+/** Pulls; `onProgress` is called with all that the daemon tells. Throws Unimplemented if it has no such service. */
 export async function transferPull(
   daemon: Services,
   pull: Pull,
@@ -44,11 +44,6 @@ export async function transferPull(
       destination: anyOf("containerd.types.transfer.ImageStore", ImageStore, storeOf(pull)),
       options: { progressStream: progress.id },
     }, { signal });
-  } catch (error) {
-    if (!isError(error, Code.Unimplemented)) throw error;
-    const what =
-      "this daemon pulls no images by itself (its Transfer service, since containerd 1.7, is missing)";
-    throw new CtrError(Code.Unimplemented, what, { cause: error });
   } finally {
     progress.close();
     auth?.close();

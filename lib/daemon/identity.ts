@@ -1,6 +1,6 @@
 /** What the daemon tells of itself: who it is and which parts it has. */
 import type { Plugin } from "../api/services/introspection/v1/introspection.ts";
-import type { Identity } from "../services/introspection.ts";
+import type { Identity } from "../services/mod.ts";
 import type { Config } from "./config.ts";
 
 /** The daemon's identity; its uuid is kept in the root. */

@@ -14,21 +14,24 @@ import {
 } from "../metadata/mod.ts";
 import type { Service } from "../rpc/service.ts";
 import { TaskManager } from "../runtime/mod.ts";
-import { containersService } from "../services/containers.ts";
-import { contentService } from "../services/content.ts";
-import { diffService } from "../services/diff.ts";
-import { eventsService } from "../services/events.ts";
-import { healthService } from "../services/health.ts";
-import { imagesService } from "../services/images.ts";
-import { introspectionService } from "../services/introspection.ts";
-import { leasesService } from "../services/leases.ts";
-import { namespacesService } from "../services/namespaces.ts";
-import { snapshotsService } from "../services/snapshots.ts";
-import { streamingService, Streams } from "../services/streaming.ts";
-import { tasksService } from "../services/tasks.ts";
-import { transferService } from "../services/transfer.ts";
-import { ttrpcEventsService } from "../services/ttrpc_events.ts";
-import { versionService } from "../services/version.ts";
+import {
+  containersService,
+  contentService,
+  diffService,
+  eventsService,
+  healthService,
+  imagesService,
+  introspectionService,
+  leasesService,
+  namespacesService,
+  snapshotsService,
+  streamingService,
+  Streams,
+  tasksService,
+  transferService,
+  ttrpcEventsService,
+  versionService,
+} from "../services/mod.ts";
 import { openOverlay } from "../snapshots/mod.ts";
 import { LayerWorkers, Transfer } from "../transfer/mod.ts";
 import type { Config } from "./config.ts";

@@ -9,7 +9,7 @@ import { ContentCreate, ContentDelete } from "../api/events/content.ts";
 import type { Info, Status } from "../api/services/content/v1/content.ts";
 import { type BlobStore, type Ingest, parseDigest, type Range } from "../content/mod.ts";
 import { alreadyExists, Code, CtrError, invalidArgument, isError, notFound } from "../errors.ts";
-import type { Publisher } from "../events/exchange.ts";
+import type { Publisher } from "../events/mod.ts";
 import { parseFilters } from "../filters/mod.ts";
 import { anyOf } from "../rpc/any.ts";
 import { fromMillis, now } from "../rpc/timestamp.ts";

@@ -4,7 +4,7 @@ import { Info as ContentInfo } from "../api/services/content/v1/content.ts";
 import { Image } from "../api/services/images/v1/images.ts";
 import { Lease, Resource } from "../api/services/leases/v1/leases.ts";
 import { Namespace } from "../api/services/namespaces/v1/namespace.ts";
-import type { Kind } from "../snapshots/snapshotter.ts";
+import type { Kind } from "../snapshots/mod.ts";
 import { json, table } from "./database.ts";
 
 /** A write under way. Its bytes are in `content/ingest/<key>`. */

@@ -9,7 +9,7 @@ import { SnapshotCommit, SnapshotPrepare, SnapshotRemove } from "../api/events/s
 import { type Info, Kind as WireKind } from "../api/services/snapshots/v1/snapshots.ts";
 import type { Mount } from "../api/types/mount.ts";
 import { alreadyExists, failedPrecondition, invalidArgument, notFound } from "../errors.ts";
-import type { Publisher } from "../events/exchange.ts";
+import type { Publisher } from "../events/mod.ts";
 import { parseFilters } from "../filters/mod.ts";
 import { anyOf } from "../rpc/any.ts";
 import { fromMillis } from "../rpc/timestamp.ts";

@@ -24,8 +24,5 @@ export async function compileNative(main: string, workers: string[], output: str
     return { made: true, reason: "" };
   }
   if (!/denort|base binary/.test(said)) throw new Error(`deno compile failed:\n${said}`);
-  return {
-    made: false,
-    reason: /^error sending request.*|^\s*\d+: .*/m.exec(said)?.[0].trim() ?? said.trim(),
-  };
+  return { made: false, reason: /error sending request[^(\n]*/.exec(said)?.[0].trim() ?? said.trim() };
 }

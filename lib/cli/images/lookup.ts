@@ -9,6 +9,13 @@ import type { Daemon } from "../connect.ts";
  * namespace has it.
  */
 export async function findImage(daemon: Daemon, name: string): Promise<Image> {
+  const image = await lookUpImage(daemon, name);
+  if (image) return image;
+  throw notFound(`image ${JSON.stringify(name)}${await namespacesWith(daemon, await readings(name))}`);
+}
+
+/** The same, or undefined. */
+export async function lookUpImage(daemon: Daemon, name: string): Promise<Image | undefined> {
   const { namespace } = daemon.globals;
   const exact = await get(daemon, namespace, name);
   if (exact) return exact;
@@ -17,8 +24,7 @@ export async function findImage(daemon: Daemon, name: string): Promise<Image> {
     const image = await get(daemon, namespace, reading);
     if (image) return image;
   }
-  const elsewhere = await namespacesWith(daemon, names);
-  throw notFound(`image ${JSON.stringify(name)}${elsewhere}`);
+  return undefined;
 }
 
 /** A name and, if it is short, its canonical form. */

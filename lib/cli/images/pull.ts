@@ -12,7 +12,7 @@ import { showProgress } from "../output/progress.ts";
 import { chainIdOf, diffIdsOf, manifestFor } from "./contents.ts";
 import { findImage } from "./lookup.ts";
 import { canonicalReference, uncheckedHost } from "./reference.ts";
-import { type Pull, transferPull } from "./transfer.ts";
+import { type Pull, transferPull } from "../../client/transfer.ts";
 
 export async function run(call: Call): Promise<void> {
   const [name] = required(call, "an image reference to pull");
@@ -37,8 +37,12 @@ export async function run(call: Call): Promise<void> {
   }
 }
 
-/** By the daemon if it can, else by ourselves. */
-async function pullImage(daemon: Daemon, pull: Pull, onProgress: (update: Progress) => void): Promise<void> {
+/** Pulls: by the daemon if it can, else by ourselves. */
+export async function pullImage(
+  daemon: Daemon,
+  pull: Pull,
+  onProgress: (update: Progress) => void,
+): Promise<void> {
   try {
     await transferPull(daemon, pull, onProgress);
   } catch (error) {

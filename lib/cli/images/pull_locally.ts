@@ -4,7 +4,7 @@ import { Client } from "../../client/mod.ts";
 import { unimplemented } from "../../errors.ts";
 import type { Daemon } from "../connect.ts";
 import { platformText } from "../output/platforms.ts";
-import type { Pull } from "./transfer.ts";
+import type { Pull } from "../../client/transfer.ts";
 
 /** Pulls one platform's image through this process. Throws Unimplemented for what only Transfer offers. */
 export async function pullLocally(

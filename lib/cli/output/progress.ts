@@ -1,6 +1,6 @@
 /** What a transfer is doing: lines redrawn in place on a terminal, one line an event when piped. */
 import type { Progress } from "../../api/types/transfer/progress.ts";
-import { print } from "./print.ts";
+import { print, printError } from "./print.ts";
 import { binarySize } from "./sizes.ts";
 
 /** A display of progress. */
@@ -10,9 +10,12 @@ export interface ProgressDisplay extends Disposable {
   finish(): void;
 }
 
-/** The display that suits stdout. */
-export function showProgress(): ProgressDisplay {
-  return Deno.stdout.isTerminal() ? liveProgress() : plainProgress();
+type Print = (text: string) => void;
+
+/** The display that suits stdout, or stderr where stdout is somebody else's. */
+export function showProgress(on: "stdout" | "stderr" = "stdout"): ProgressDisplay {
+  const write = on === "stdout" ? print : printError;
+  return Deno[on].isTerminal() ? liveProgress(write) : plainProgress(write);
 }
 
 /** Milliseconds between redraws. */
@@ -21,7 +24,7 @@ const fallbackWidth = 80;
 
 type Item = Pick<Progress, "name" | "event" | "progress" | "total">;
 
-function liveProgress(): ProgressDisplay {
+function liveProgress(print: Print): ProgressDisplay {
   const items = new Map<string, Item>();
   const colour = !Deno.env.get("NO_COLOR");
   const start = performance.now();
@@ -44,7 +47,7 @@ function liveProgress(): ProgressDisplay {
   };
 }
 
-function plainProgress(): ProgressDisplay {
+function plainProgress(print: Print): ProgressDisplay {
   const items = new Map<string, Item>();
   const start = performance.now();
   return {

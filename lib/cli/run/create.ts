@@ -11,9 +11,9 @@ import type { Call } from "../command.ts";
 import type { Daemon } from "../connect.ts";
 import { defaultSnapshotter } from "../flags.ts";
 import { chainIdOf, manifestFor, readJson } from "../images/contents.ts";
-import { findImage } from "../images/lookup.ts";
 import { parseLabels } from "../output/labels.ts";
 import { hostPlatform, parsePlatform } from "../output/platforms.ts";
+import { imageToRun } from "./image.ts";
 import { specOf } from "./spec.ts";
 import type { Start } from "./start.ts";
 
@@ -32,7 +32,7 @@ export async function createContainer(daemon: Daemon, call: Call): Promise<Start
   const [from = "", id = "", ...args] = call.args;
   const { flags } = call;
   if (flags.on("rootfs")) return await createOnDirectory(daemon, call, from, id, args);
-  const source = await sourceOf(daemon, call, await findImage(daemon, from));
+  const source = await sourceOf(daemon, call, await imageToRun(daemon, call, from));
   const snapshotter = flags.text("snapshotter") || defaultSnapshotter;
   const snapshots = daemon.stub(SnapshotsDefinition);
   const labels = parseLabels(flags.list("snapshotter-label"));

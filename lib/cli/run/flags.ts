@@ -68,6 +68,7 @@ export const containerFlags: readonly Flag[] = [
   { name: "rootfs-propagation", value: "value", usage: "set the propagation of the container rootfs" },
   { name: "cgroup", value: "path", usage: 'cgroup path (to disable use of cgroup, set to "" explicitly)' },
   { name: "platform", value: "value", usage: "run image for specific platform" },
+  { name: "pull", value: "when", usage: "pull the image when it is missing, or never", default: "missing" },
 ];
 
 /** Of `run`. */
