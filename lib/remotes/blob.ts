@@ -62,7 +62,7 @@ async function openFrom(
     await answer.body?.cancel();
     throw failedPrecondition(`blob ${digest}: expected ${size} bytes, the registry has ${length}`);
   }
-  return skip(answer.body ?? empty(), offset);
+  return await skip(answer.body ?? empty(), offset);
 }
 
 async function checkRange(answer: Answer, digest: string, offset: number): Promise<void> {
@@ -75,15 +75,24 @@ async function checkRange(answer: Answer, digest: string, offset: number): Promi
 
 const empty = () => new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
 
-function skip(body: ReadableStream<Uint8Array>, count: number): ReadableStream<Uint8Array> {
+/** The body without its first `count` bytes, which are read and dropped before it is given. */
+async function skip(body: ReadableStream<Uint8Array>, count: number): Promise<ReadableStream<Uint8Array>> {
   if (count === 0) return body;
-  let left = count;
-  return body.pipeThrough(
-    new TransformStream({
-      transform(bytes, controller) {
-        if (left < bytes.length) controller.enqueue(left ? bytes.subarray(left) : bytes);
-        left -= Math.min(left, bytes.length);
-      },
-    }),
-  );
+  const reader = body.getReader();
+  let rest: Uint8Array | undefined;
+  for (let left = count; left > 0;) {
+    const { done, value } = await reader.read();
+    if (done) return empty();
+    if (value.length > left) rest = value.subarray(left);
+    left -= Math.min(left, value.length);
+  }
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = rest ? { done: false, value: rest } : await reader.read();
+      rest = undefined;
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
 }

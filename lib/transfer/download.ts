@@ -199,7 +199,7 @@ export class Download {
         return { result: await this.#run(target, writer, { offset, staged }, signal, report), staged };
       } catch (error) {
         if (staged) await this.#rooms.snapshots.discardStaged(snapshotter!, staged.id);
-        if (signal.aborted || attempt >= TRIES) throw error;
+        if (signal.aborted || attempt >= TRIES) throw about(target.digest, error);
         const before = offset;
         offset = await this.#nextOffset(target, error, offset, signal);
         if (offset <= before) await delay(200 * 2 ** attempt, signal);
@@ -217,7 +217,7 @@ export class Download {
     const badBytes = isError(error, Code.FailedPrecondition) || isError(error, Code.InvalidArgument);
     // The part that an earlier try left may be what is wrong.
     if (badBytes && offset > 0) return 0;
-    throw error;
+    throw about(target.digest, error);
   }
 
   async #run(
@@ -255,8 +255,8 @@ export class Download {
   }
 }
 
-/** An error with the reference before its words, its class kept. */
-export function about(reference: string, error: unknown): unknown {
-  if (!(error instanceof CtrError) || error.message.includes(reference)) return error;
-  return new CtrError(error.code, `${reference}: ${error.message}`, { cause: error });
+/** An error with the thing that it is about before its words, its class kept. */
+export function about(thing: string, error: unknown): unknown {
+  if (!(error instanceof CtrError) || error.message.includes(thing)) return error;
+  return new CtrError(error.code, `${thing}: ${error.message}`, { cause: error });
 }
