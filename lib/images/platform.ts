@@ -90,13 +90,13 @@ function runnable(platform: Platform): Platform[] {
   const { architecture, variant } = wanted;
   const arms = (from: number) =>
     Array.from({ length: from - 4 }, (_, n) => ({ ...wanted, architecture: "arm", variant: `v${from - n}` }));
-  if (architecture === "amd64") {
-    const level = Number(/^v(\d)$/.exec(variant)?.[1] ?? 1);
+  if (architecture === "amd64" && /^(v[2-4])?$/.test(variant)) {
+    const level = Number(variant.slice(1) || 1);
     const levels = Array.from({ length: level }, (_, n) => level - n);
     const amd64 = levels.map((n) => ({ ...wanted, variant: n === 1 ? "" : `v${n}` }));
     return [...amd64, { ...wanted, architecture: "386", variant: "" }];
   }
-  if (architecture === "arm64") return [wanted, ...arms(8)];
+  if (architecture === "arm64" && variant === "") return [wanted, ...arms(8)];
   const arm = architecture === "arm" && /^v([5-8])$/.exec(variant);
   return arm ? arms(Number(arm[1])) : [wanted];
 }
