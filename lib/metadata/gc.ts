@@ -4,6 +4,7 @@ import type { Change, Database } from "./database.ts";
 import { Marks, pacer } from "./gc_marks.ts";
 import { type Node, nodeTables } from "./gc_nodes.ts";
 import { inOrder, publishRemoval, removeNode } from "./gc_remove.ts";
+import { containers, images, leases } from "./schema.ts";
 
 /** Removes from disk what has no record any more. */
 export interface Sweeper {
@@ -17,7 +18,7 @@ export interface GarbageCollectorOptions {
   readonly onError?: (error: unknown) => void;
   /** After so many changed records (100); 0 for never by this. */
   readonly mutationThreshold?: number;
-  /** After so many deleted records; 0 (the default): any deletion, but not before the pause is over. */
+  /** After so many deleted images, containers or leases; 0 (the default): any, but not before the pause is over. */
   readonly deletionThreshold?: number;
   /** The part of all time that runs may take (0.02, at most 0.5). */
   readonly pauseThreshold?: number;
@@ -35,6 +36,8 @@ const defaults = {
   scheduleDelay: 0,
   startupDelay: 100,
 };
+/** What may have held other things: without one of these gone, there is no new garbage worth a run. */
+const holders = [images.name, containers.name, leases.name];
 /** Records that one transaction removes. */
 const chunk = 100;
 
@@ -92,7 +95,7 @@ export class GarbageCollector {
   #count(changes: readonly Change[]): void {
     if (this.#removing) return;
     this.#mutations += changes.length;
-    this.#deletions += changes.filter(({ deleted }) => deleted).length;
+    this.#deletions += changes.filter(({ table, deleted }) => deleted && holders.includes(table)).length;
     const { mutationThreshold, deletionThreshold } = this.#options;
     if (deletionThreshold > 0 && this.#deletions >= deletionThreshold) {
       this.#plan(performance.now() + this.#options.scheduleDelay);
