@@ -103,7 +103,6 @@ async function once(request: HttpRequest, patience: Patience, signal?: AbortSign
   const abort = new AbortController();
   const onAbort = () => abort.abort(signal!.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
-  const forget = () => signal?.removeEventListener("abort", onAbort);
   const late = unavailable(`no answer within ${patience.headers} ms`);
   const timer = setTimeout(() => abort.abort(late), patience.headers);
   try {
@@ -117,48 +116,62 @@ async function once(request: HttpRequest, patience: Patience, signal?: AbortSign
       redirect: "manual",
       signal: abort.signal,
     });
-    const stream = response.body && watched(response.body, patience.body, abort, forget);
-    if (!stream) forget();
+    const stream = response.body && watched(response.body, patience.body, signal);
     return { status: response.status, headers: response.headers, body: stream, url };
   } catch (error) {
-    forget();
     signal?.throwIfAborted();
     throw unavailable(`${request.method} ${shown(request.url)}: ${messageOf(error)}`, { cause: error });
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
   }
 }
 
-/** A body that fails when nothing comes for `limit` milliseconds while somebody waits for it. */
+/**
+ * A body that fails when the caller gives up, or when nothing comes for `limit` milliseconds while somebody waits.
+ * It doesn't rely on fetch's own signal: once the head has come, that one may be collected as garbage.
+ */
 function watched(
   body: ReadableStream<Uint8Array>,
   limit: number,
-  abort: AbortController,
-  onEnd: () => void,
+  signal?: AbortSignal,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader();
   let waitingSince: number | undefined;
+  let fail: (reason: unknown) => void;
+  const onAbort = () => fail(signal!.reason);
   const timer = setInterval(() => {
     if (waitingSince === undefined || performance.now() - waitingSince < limit) return;
-    abort.abort(unavailable(`nothing came for ${limit} ms`));
+    fail(unavailable(`nothing came for ${limit} ms`));
   }, Math.max(limit / 4, 10));
+  let ended = false;
   const end = () => {
+    ended = true;
     clearInterval(timer);
-    onEnd();
+    signal?.removeEventListener("abort", onAbort);
   };
   return new ReadableStream({
+    start(controller) {
+      fail = (reason) => {
+        if (ended) return;
+        end();
+        controller.error(reason);
+        reader.cancel(reason).catch(() => {});
+      };
+      if (signal?.aborted) onAbort();
+      else signal?.addEventListener("abort", onAbort, { once: true });
+    },
     async pull(controller) {
       waitingSince = performance.now();
       try {
         const { done, value } = await reader.read();
+        waitingSince = undefined;
+        if (ended) return;
         if (!done) return controller.enqueue(value);
         end();
         controller.close();
       } catch (error) {
-        end();
-        controller.error(abort.signal.aborted ? abort.signal.reason : unavailable(messageOf(error)));
-      } finally {
-        waitingSince = undefined;
+        fail(unavailable(messageOf(error)));
       }
     },
     async cancel(reason) {

@@ -112,7 +112,6 @@ export class Unpacking {
     await snapshots.commitStaged(this.#scope, snapshotter, staged.id, {
       name,
       parent,
-      labels: refLabel(name),
     });
   }
 
@@ -130,15 +129,14 @@ export class Unpacking {
     const name = this.#chain[n]!;
     const key = `extract-${crypto.randomUUID()} ${name}`;
     const below = this.#chain[n - 1] ?? "";
-    const labels = refLabel(name);
-    const mounts = await snapshots.prepare(this.#scope, snapshotter, key, below, labels);
+    const mounts = await snapshots.prepare(this.#scope, snapshotter, key, below, {});
     try {
       const diff = { ...layer, size: BigInt(layer.size), annotations: {} };
       this.#report(progressOf("extracting", layer));
       const { digest } = await applyDiff(content, workers, this.#scope, { diff, mounts }, signal);
       this.#checkDiffId(n, digest);
       await this.#label(n);
-      await snapshots.commit(this.#scope, snapshotter, name, key, { labels });
+      await snapshots.commit(this.#scope, snapshotter, name, key);
     } catch (error) {
       await snapshots.remove(this.#scope, snapshotter, key);
       if (!isError(error, Code.AlreadyExists)) throw error;
@@ -171,8 +169,6 @@ export class Unpacking {
     snapshots.stat(this.#scope, snapshotter, name);
   }
 }
-
-const refLabel = (name: string) => ({ "containerd.io/snapshot.ref": name });
 
 async function orAbort<T>(work: Promise<T>, abort: AbortController): Promise<T> {
   try {
