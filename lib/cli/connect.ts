@@ -1,7 +1,6 @@
 /** How a command reaches the daemon. */
-import { VersionDefinition } from "../api/services/version/v1/version.ts";
+import { dial } from "../client/connect.ts";
 import { Code, type CtrError, isError, messageOf, unavailable } from "../errors.ts";
-import { connectTtrpc } from "../rpc/ttrpc/client.ts";
 import type { Channel, ServiceDefinition, Stub } from "../rpc/service.ts";
 import type { Call, Globals } from "./command.ts";
 
@@ -31,39 +30,19 @@ export async function connect({ globals }: Pick<Call, "globals">): Promise<Daemo
 
 async function open(globals: Globals): Promise<Channel> {
   try {
-    return await dial(globals);
+    return await reach(globals);
   } catch (error) {
     if (!isError(error, Code.Unavailable)) throw error;
     if (!globals.autostart || globals.addressGiven) throw unreachable(globals, error);
   }
   const { startDaemon } = await import("./autostart.ts");
   await startDaemon(globals.address);
-  return await dial(globals);
+  return await reach(globals);
 }
 
-/** ttrpc, which is light, to our daemon; gRPC, which takes time to load, to a foreign one. */
-async function dial({ address, connectTimeout, signal }: Globals): Promise<Channel> {
-  const limit = connectTimeout > 0 ? AbortSignal.timeout(connectTimeout) : signal;
-  const light = await connectTtrpc(`${address}.ttrpc`).catch(() => undefined);
-  if (light && await speaks(light, limit)) return light;
-  await light?.[Symbol.asyncDispose]();
-  if (!await exists(address)) throw unavailable(`no socket at ${address}`);
-  const { connectGrpc } = await import("../rpc/grpc/client.ts");
-  return await connectGrpc(address);
+function reach({ address, connectTimeout, signal }: Globals): Promise<Channel> {
+  return dial(address, connectTimeout > 0 ? AbortSignal.timeout(connectTimeout) : signal);
 }
-
-/** Whether all services are there: Go's containerd serves little over ttrpc. */
-async function speaks(channel: Channel, signal?: AbortSignal): Promise<boolean> {
-  try {
-    await channel.stub(VersionDefinition).version({}, { signal });
-    return true;
-  } catch (error) {
-    if (isError(error, Code.Unimplemented) || isError(error, Code.Unavailable)) return false;
-    throw error;
-  }
-}
-
-const exists = (path: string) => Deno.lstat(path).then(() => true, () => false);
 
 function unreachable(globals: Globals, error: CtrError): CtrError {
   const advice = globals.addressGiven

@@ -35,5 +35,25 @@ export async function makeFifos(
   }
 }
 
+/** Where a process's streams go, as task requests have it. */
+export interface Streams {
+  readonly stdin: string;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly terminal: boolean;
+}
+
+/** Ends waits for a shim that never came: whoever opens a FIFO both ways satisfies either side, and at once. */
+export function releaseFifos({ stdin, stdout, stderr }: Omit<Streams, "terminal">): void {
+  for (const path of [stdin, stdout, stderr]) {
+    if (!path) continue;
+    try {
+      Deno.openSync(path, { read: true, write: true }).close();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}
+
 const defaultParent = () =>
   Deno.uid() === 0 ? "/run/longshore/fifo" : `${Deno.env.get("XDG_RUNTIME_DIR") ?? "/tmp"}/longshore-fifo`;

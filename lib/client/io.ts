@@ -4,15 +4,9 @@
  * The daemon's shim and the client meet in named pipes. Their ends are opened before the process is created
  * and given up when it is gone, so that neither side waits for one that never comes.
  */
-import { type Fifos, makeFifos } from "./fifos.ts";
+import { type Fifos, makeFifos, releaseFifos, type Streams } from "./fifos.ts";
 
-/** Where a process's streams go, as task requests have it. */
-export interface Streams {
-  readonly stdin: string;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly terminal: boolean;
-}
+export type { Streams } from "./fifos.ts";
 
 /** Streams that are set up for one process. */
 export interface OpenIo extends Streams, AsyncDisposable {
@@ -133,7 +127,7 @@ function copying(fifos: Fifos, pipes: Pipes, terminal: boolean): OpenIo {
     },
     drained: async () => void await Promise.all(outputs),
     async [Symbol.asyncDispose]() {
-      release([stdin, stdout, stderr]);
+      releaseFifos(fifos);
       await fifos[Symbol.asyncDispose]();
     },
   };
@@ -149,18 +143,6 @@ async function copyIn(path: string, from?: ReadableStream<Uint8Array>): Promise<
   const fifo = await Deno.open(path, { write: true });
   if (from) await from.pipeTo(fifo.writable);
   else fifo.close();
-}
-
-/** Ends waits for a shim that never came: whoever opens a FIFO both ways satisfies either side, and at once. */
-function release(paths: readonly string[]): void {
-  for (const path of paths) {
-    if (!path) continue;
-    try {
-      Deno.openSync(path, { read: true, write: true }).close();
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
 }
 
 /** This process's streams outlive those of a container. */

@@ -1,14 +1,6 @@
 /** The stdio of a process: copied between this command and the shim. */
 import { writeAll } from "../output/print.ts";
-import { type Fifos, makeFifos } from "./fifos.ts";
-
-/** Where a process's streams go, as task requests have it. */
-export interface Streams {
-  readonly stdin: string;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly terminal: boolean;
-}
+import { type Fifos, makeFifos, releaseFifos, type Streams } from "../../client/fifos.ts";
 
 /** How the user wants a process's streams. */
 export interface StdioOptions {
@@ -70,7 +62,7 @@ function copying(fifos: Fifos, terminal: boolean): Stdio {
     },
     drained: async () => void await Promise.all(outputs),
     async [Symbol.asyncDispose]() {
-      release([stdin, stdout, stderr]);
+      releaseFifos(fifos);
       await fifos[Symbol.asyncDispose]();
     },
   };
@@ -90,17 +82,5 @@ async function copyIn(path: string): Promise<void> {
   const buffer = new Uint8Array(chunk);
   for (let read = await Deno.stdin.read(buffer); read !== null; read = await Deno.stdin.read(buffer)) {
     for (let done = 0; done < read;) done += await fifo.write(buffer.subarray(done, read));
-  }
-}
-
-/** Ends waits for a shim that never came: whoever opens a fifo both ways satisfies either side, and at once. */
-function release(paths: readonly string[]): void {
-  for (const path of paths) {
-    if (!path) continue;
-    try {
-      Deno.openSync(path, { read: true, write: true }).close();
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
   }
 }
