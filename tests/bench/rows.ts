@@ -3,16 +3,16 @@
 /** One side of a comparison. */
 export type Side = "ours" | "theirs";
 
+/** What DESIGN.md section 6 allows ours to be: in proportion to theirs, or by itself. */
+export type Budget = { atMost: number; of: "theirs" | "itself" } | { atLeast: number; of: "theirs" };
+
 /** A finished row. */
 export interface Row {
   work: string;
   unit: string;
   ours: number;
   theirs: number;
-  /** What DESIGN.md section 6 allows, as ours / theirs (or theirs / ours where more is better). */
-  budget: string;
-  /** Whether more is better. */
-  rate?: boolean;
+  budget?: Budget;
 }
 
 /** Runs `measure` for both sides in turn, `times` times each after one unmeasured round; gives the medians. */
@@ -49,11 +49,44 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-/** The row as a line of a Markdown table. */
-export function line(row: Row): string {
-  const ratio = row.ours / row.theirs;
-  const figure = (value: number) => `${value.toPrecision(3).replace(/e\+\d+$/, "")} ${row.unit}`;
-  return `| ${row.work} | ${figure(row.theirs)} | ${figure(row.ours)} | ${
-    ratio.toFixed(2)
-  }x | ${row.budget} |`;
+/** Whether the row keeps to its budget; one without a budget does. */
+export function isWithin({ budget, ours, theirs }: Row): boolean {
+  if (!budget) return true;
+  const figure = budget.of === "theirs" ? ours / theirs : ours;
+  return "atMost" in budget ? figure <= budget.atMost : figure >= budget.atLeast;
+}
+
+/** Rows as a Markdown table. */
+export function table(rows: Row[]): string {
+  return [
+    "| work | containerd | Longshore | ratio | budget | |",
+    "| --- | ---: | ---: | ---: | ---: | --- |",
+    ...rows.map(line),
+  ].join("\n");
+}
+
+function line(row: Row): string {
+  const ratio = `${(row.ours / row.theirs).toFixed(2)}x`;
+  const verdict = !row.budget ? "" : isWithin(row) ? "met" : "**missed**";
+  const cells = [
+    row.work,
+    figure(row.theirs, row.unit),
+    figure(row.ours, row.unit),
+    ratio,
+    words(row),
+    verdict,
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
+
+function words({ budget, unit }: Row): string {
+  if (!budget) return "";
+  const [sign, number] = "atMost" in budget ? ["<=", budget.atMost] : [">=", budget.atLeast];
+  return `${sign} ${number}${budget.of === "theirs" ? "x" : ` ${unit}`}`;
+}
+
+/** Three digits that mean something. */
+function figure(value: number, unit: string): string {
+  const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
+  return `${value.toFixed(digits)} ${unit}`;
 }
