@@ -1,10 +1,10 @@
 /** Running processes: a container's task, and what is executed beside it. */
-import { TasksDefinition } from "../api/services/tasks/v1/tasks.ts";
+import { type DeleteResponse, TasksDefinition } from "../api/services/tasks/v1/tasks.ts";
 import { Status } from "../api/types/task/task.ts";
 import { Code, isError } from "../errors.ts";
 import { type ProcessSpec, processUrl } from "../oci/mod.ts";
 import { anyJson } from "../rpc/any.ts";
-import type { CallOptions } from "../rpc/service.ts";
+import type { CallOptions, Stub } from "../rpc/service.ts";
 import { toMillis } from "../rpc/timestamp.ts";
 import { type Io, noIo, type OpenIo } from "./io.ts";
 import type { Services } from "./services.ts";
@@ -117,11 +117,11 @@ export class Process implements AsyncDisposable {
     return { containerId: this.containerId, execId: this.execId };
   }
 
-  protected tasks() {
+  protected tasks(): Stub<typeof TasksDefinition> {
     return this.services.stub(TasksDefinition);
   }
 
-  protected remove(options?: CallOptions) {
+  protected remove(options?: CallOptions): Promise<DeleteResponse> {
     return this.tasks().deleteProcess(this.name, options);
   }
 
@@ -162,7 +162,7 @@ export class Task extends Process {
   async exec(
     execId: string,
     { args, env, cwd, user, terminal = false, io = noIo(), ...options }: ExecOptions,
-  ) {
+  ): Promise<Process> {
     const own = await this.#process();
     const process = {
       ...own,
@@ -208,7 +208,7 @@ export class Task extends Process {
     await this.tasks().resume({ containerId: this.containerId }, options);
   }
 
-  protected override remove(options?: CallOptions) {
+  protected override remove(options?: CallOptions): Promise<DeleteResponse> {
     return this.tasks().delete({ containerId: this.containerId }, options);
   }
 }

@@ -45,7 +45,7 @@ export class ContentStore {
   info(scope: Scope, digest: string): Info {
     checkScope(scope);
     const info = this.#db.get(content, [scope.namespace, digest]);
-    if (!info) throw notFound(`content ${digest}`);
+    if (!info) throw notFound(`content digest ${digest}`);
     return info;
   }
 
@@ -72,7 +72,7 @@ export class ContentStore {
     checkScope(scope);
     return this.#db.write((tx): Info => {
       const info = tx.get(content, [scope.namespace, digest]);
-      if (!info) throw notFound(`content ${digest}`);
+      if (!info) throw notFound(`content digest ${digest}`);
       const updated = updateLabels(info.labels, labels, paths.length ? paths : ["labels"], (path) => {
         throw invalidArgument(
           `cannot update ${JSON.stringify(path)} field on content info ${JSON.stringify(digest)}`,
@@ -89,7 +89,7 @@ export class ContentStore {
   async delete(scope: Scope, digest: string): Promise<void> {
     checkScope(scope);
     await this.#db.write((tx) => {
-      if (!tx.has(content, [scope.namespace, digest])) throw notFound(`content ${digest}`);
+      if (!tx.has(content, [scope.namespace, digest])) throw notFound(`content digest ${digest}`);
       tx.delete(content, [scope.namespace, digest]);
       releaseFromLease(tx, scope, { type: "content", id: digest });
     });

@@ -344,7 +344,7 @@ export class SnapshotStore {
 
   #get(from: Reader, scope: Scope, snapshotter: string, key: string): SnapshotRecord {
     const record = this.#find(from, scope, snapshotter, key);
-    if (!record) throw notFound(`snapshot ${key}`);
+    if (!record) throw notFound(`snapshot ${key} does not exist`);
     return record;
   }
 

@@ -131,7 +131,7 @@ function normalise(output: Output): Output {
         /^\d+ +-$/gm,
         "PID -",
       )
-      .replaceAll(/^PID +INFO$/gm, "PID INFO").replaceAll(/\/\S+\/snapshots\/\d+\/fs/g, "DIR");
+      .replaceAll(/^PID +INFO$/gm, "PID INFO").replaceAll(/\/\S+\/snapshots\/(overlayfs\/)?\d+\/fs/g, "DIR");
   return { ...output, stdout: text(output.stdout), stderr: text(output.stderr) };
 }
 
