@@ -101,12 +101,11 @@ class Source {
   /** `length` bytes of their own; undefined if the connection ends before the first. */
   async take(length: number): Promise<Uint8Array | undefined> {
     let bytes = new Uint8Array(Math.min(length, firstRoom));
-    let filled = this.#drain(bytes);
+    let filled = 0;
     while (filled < length) {
       if (filled === bytes.length) bytes = grown(bytes, length);
-      const read = bytes.length - filled >= this.#buffer.length
-        ? await this.#conn.read(bytes.subarray(filled))
-        : await this.#fill() && this.#drain(bytes.subarray(filled));
+      const room = bytes.subarray(filled);
+      const read = this.#drain(room) || await this.#read(room);
       if (!read) {
         if (filled === 0 && length === headerLength) return undefined;
         throw new ProtocolError("the connection ended within a frame");
@@ -123,11 +122,12 @@ class Source {
     }
   }
 
-  async #fill(): Promise<number | null> {
-    this.#start = this.#end = 0;
-    const read = await this.#conn.read(this.#buffer);
-    this.#end = read ?? 0;
-    return read;
+  /** Reads from the connection when nothing is buffered: long payloads straight into their place. */
+  async #read(room: Uint8Array): Promise<number | null> {
+    if (room.length >= this.#buffer.length) return await this.#conn.read(room);
+    this.#start = 0;
+    this.#end = await this.#conn.read(this.#buffer) ?? 0;
+    return this.#drain(room);
   }
 
   #drain(into: Uint8Array): number {
