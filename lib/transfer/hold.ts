@@ -1,8 +1,11 @@
-/** Keeping what a transfer uses from the garbage collector. */
-import type { Scope } from "../scope.ts";
+/** Keeping what transfers use from the garbage collector. */
+import { createHash } from "node:crypto";
+import { Code, isError } from "../errors.ts";
 import type { LeaseStore } from "../metadata/mod.ts";
+import type { Scope } from "../scope.ts";
 
-const HOURS = 24;
+const hour = 3_600_000;
+const lifetime = 24 * hour;
 const expireLabel = "containerd.io/gc.expire";
 
 /** A scope with a lease: its own, or one made for a transfer, which `end` deletes. */
@@ -11,10 +14,47 @@ export interface Held {
   end(): Promise<void>;
 }
 
-/** Gives `scope` a lease if it has none. The lease ends by itself some day, should the daemon not live to do it. */
-export async function hold(leases: LeaseStore, scope: Scope): Promise<Held> {
-  if (scope.lease) return { scope, end: () => Promise.resolve() };
-  const expiry = new Date(Date.now() + HOURS * 3_600_000).toISOString();
-  const { id } = await leases.create(scope, { id: "", labels: { [expireLabel]: expiry } });
-  return { scope: { ...scope, lease: id }, end: () => leases.delete(scope, id) };
+/**
+ * The leases of a daemon's transfers. A lease is named after what is transferred: a transfer that a dead daemon
+ * left half done keeps what it had until somebody asks for the same again, goes on from there and ends the lease.
+ */
+export class Holds {
+  readonly #leases: LeaseStore;
+  /** How many transfers share a lease. */
+  readonly #sharers = new Map<string, number>();
+
+  constructor(leases: LeaseStore) {
+    this.#leases = leases;
+  }
+
+  /** Gives `scope` a lease for the transfer of `what` if it has none. */
+  async hold(scope: Scope, what: string): Promise<Held> {
+    if (scope.lease) return { scope, end: () => Promise.resolve() };
+    const id = `transfer-${createHash("sha256").update(what).digest("hex").slice(0, 16)}`;
+    const key = `${scope.namespace}/${id}`;
+    this.#sharers.set(key, (this.#sharers.get(key) ?? 0) + 1);
+    const end = async () => {
+      const left = this.#sharers.get(key)! - 1;
+      this.#sharers.set(key, left);
+      if (left > 0) return;
+      this.#sharers.delete(key);
+      await this.#leases.delete(scope, id);
+    };
+    await this.#ensure(scope, id);
+    return { scope: { ...scope, lease: id }, end };
+  }
+
+  /** Makes the lease, in place of one that is about to lapse. It lapses should no daemon live to end it. */
+  async #ensure(scope: Scope, id: string): Promise<void> {
+    const labels = { [expireLabel]: new Date(Date.now() + lifetime).toISOString() };
+    try {
+      await this.#leases.create(scope, { id, labels });
+    } catch (error) {
+      if (!isError(error, Code.AlreadyExists)) throw error;
+      const end = Date.parse(this.#leases.get(scope, id).labels[expireLabel] ?? "");
+      if (end > Date.now() + hour) return;
+      await this.#leases.delete(scope, id);
+      await this.#leases.create(scope, { id, labels });
+    }
+  }
 }

@@ -13,7 +13,7 @@ import {
 import type { Scope } from "../scope.ts";
 import { about, type TransferRooms } from "./download.ts";
 import { Flights } from "./flights.ts";
-import { hold } from "./hold.ts";
+import { Holds } from "./hold.ts";
 import { Pull, type PullPlan, saveImage } from "./pull.ts";
 
 /** What to pull, and how. */
@@ -50,10 +50,12 @@ const DOWNLOADS = 3;
 export class Transfer {
   readonly #rooms: TransferRooms & { readonly images: ImageStore };
   readonly #flights = new Flights();
+  readonly #holds: Holds;
   #anonymous = 0;
 
   constructor(rooms: TransferRooms & { readonly images: ImageStore }) {
     this.#rooms = rooms;
+    this.#holds = new Holds(rooms.leases);
   }
 
   /**
@@ -69,7 +71,7 @@ export class Transfer {
     const key = JSON.stringify(["pull", scope, plan, who, request.plainHttp, request.headers]);
     try {
       return await this.#flights.join<Image, Progress>(key, async (signal, report) => {
-        const held = await hold(this.#rooms.leases, scope);
+        const held = await this.#holds.hold(scope, request.reference);
         try {
           const parts = { scope: held.scope, plan, report };
           return await new Pull(this.#rooms, this.#flights, remote, parts).run(signal);
