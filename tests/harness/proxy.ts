@@ -37,7 +37,8 @@ export class SlowProxy implements AsyncDisposable {
   }
 
   #slowly(): TransformStream<Uint8Array, Uint8Array> {
-    const piece = 16 << 10;
+    // Timers are no finer than a millisecond.
+    const piece = Math.max(16 << 10, this.rate * 2);
     return new TransformStream({
       transform: async (chunk, controller) => {
         for (let at = 0; at < chunk.length; at += piece) {
