@@ -104,7 +104,12 @@ export class BlobStore {
   /** Throws away an ingest. Throws Unavailable if somebody writes to it. */
   async abort(key: string, ref: string): Promise<void> {
     if (this.#open.has(key)) throw unavailable(`ref ${ref} locked`);
-    await removeTree(`${this.#root}/ingest/${key}`);
+    this.#open.add(key);
+    try {
+      await removeTree(`${this.#root}/ingest/${key}`);
+    } finally {
+      this.#open.delete(key);
+    }
   }
 
   async delete(digest: string): Promise<void> {

@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { ContentCreate, ContentDelete } from "../api/events/content.ts";
 import type { Info, Status } from "../api/services/content/v1/content.ts";
 import { type BlobStore, type Ingest, parseDigest, type Range } from "../content/mod.ts";
-import { alreadyExists, Code, CtrError, invalidArgument, isError, notFound } from "../errors.ts";
+import { alreadyExists, Code, CtrError, invalidArgument, isError, notFound, unavailable } from "../errors.ts";
 import type { Publisher } from "../events/mod.ts";
 import { parseFilters } from "../filters/mod.ts";
 import { anyOf } from "../rpc/any.ts";
@@ -19,7 +19,7 @@ import { labelsField } from "./fields.ts";
 import { checkScope } from "./identifiers.ts";
 import { checkLabels, keptLabels, type Labels, updateLabels } from "./labels.ts";
 import { holdByLease, releaseFromLease } from "./leases.ts";
-import { content, type IngestRecord, ingests } from "./schema.ts";
+import { content, type IngestRecord, ingests, namespaces } from "./schema.ts";
 
 /** What a writer announces of its blob. */
 export interface Announcement {
@@ -32,8 +32,8 @@ export class ContentStore {
   readonly #db: Database;
   readonly #blobs: BlobStore;
   readonly #publisher: Publisher;
-  /** Digests whose file is in place while their record is not: a sweep must leave them. */
-  readonly #committing = new Map<string, number>();
+  /** Who is busy with a digest's file: its commits and its removal come one after the other. */
+  readonly #busy = new Map<string, Promise<unknown>>();
 
   constructor(db: Database, blobs: BlobStore, publisher: Publisher) {
     this.#db = db;
@@ -238,30 +238,42 @@ export class ContentStore {
     this.#publisher.publish(scope.namespace, "/content/create", event);
   }
 
-  /** Used by {@linkcode ContentWriter}: keeps a sweep from a blob between its rename and its record. */
-  async guarded<T>(digest: string, work: () => Promise<T>): Promise<T> {
-    this.#committing.set(digest, (this.#committing.get(digest) ?? 0) + 1);
+  /** Used by {@linkcode ContentWriter}: the length of a blob's file, if it is still there. */
+  sizeOnDisk(digest: string): Promise<number | undefined> {
+    return this.#blobs.size(digest);
+  }
+
+  /**
+   * Used by {@linkcode ContentWriter}: runs `work` when nobody else is busy with the digest's file. Between the
+   * look for a record and the removal of the file no commit may come, nor the other way round.
+   */
+  async alone<T>(digest: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#busy.get(digest) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    this.#busy.set(digest, mine);
     try {
-      return await work();
+      return await mine;
     } finally {
-      const left = this.#committing.get(digest)! - 1;
-      if (left) this.#committing.set(digest, left);
-      else this.#committing.delete(digest);
+      if (this.#busy.get(digest) === mine) this.#busy.delete(digest);
     }
   }
 
   /** Deletes blobs and ingests on disk that no namespace has a record of. */
   async sweep(): Promise<void> {
-    const onDisk = await this.#blobs.digests();
     const kept = new Set(this.#db.keys(content).map(([, digest]) => digest!));
-    for (const digest of onDisk) {
-      if (kept.has(digest) || this.#committing.has(digest)) continue;
-      if (this.#db.keys(content).some(([, now]) => now === digest)) continue;
-      await this.#blobs.delete(digest);
+    for (const digest of await this.#blobs.digests()) {
+      if (!kept.has(digest)) await this.#removeUnlessRecorded(digest);
     }
     const idle = await this.#blobs.idleIngests();
     const keys = new Set(this.#db.list(ingests).map(([, { key }]) => key));
     for (const key of idle) if (!keys.has(key)) await this.#blobs.abort(key, key).catch(ignoreLocked);
+  }
+
+  #removeUnlessRecorded(digest: string): Promise<void> {
+    return this.alone(digest, async () => {
+      const owners = this.#db.keys(namespaces).filter(([name]) => this.#db.has(content, [name!, digest]));
+      if (owners.length === 0) await this.#blobs.delete(digest);
+    });
   }
 }
 
@@ -334,8 +346,8 @@ export class ContentWriter implements AsyncDisposable {
   ): Promise<{ digest: string; size: number }> {
     checkLabels(labels, "content labels");
     const wanted = expected || this.#record.expected;
-    const guard = verified?.digest ?? (wanted || await this.digest());
-    return await this.#store.guarded(guard, async () => {
+    const digest = verified?.digest ?? (wanted || await this.digest());
+    return await this.#store.alone(digest, async () => {
       const done = this.#shared === undefined
         ? await this.#bytes({ size, expected: wanted, verified })
         : await this.#takeShared(size);
@@ -359,6 +371,9 @@ export class ContentWriter implements AsyncDisposable {
 
   async #takeShared(size?: number): Promise<{ digest: string; size: number }> {
     const found = { digest: this.#record.expected, size: this.#shared! };
+    if (await this.#store.sizeOnDisk(found.digest) === undefined) {
+      throw unavailable(`content ${found.digest} was deleted by the namespace that had it: write it again`);
+    }
     if (size && size !== found.size) {
       throw new CtrError(Code.FailedPrecondition, `unexpected commit size ${found.size}, expected ${size}`);
     }

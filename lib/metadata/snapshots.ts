@@ -263,7 +263,7 @@ export class SnapshotStore {
   async stage(snapshotter: string): Promise<Staged> {
     const driver = this.#driver(snapshotter);
     const id = await this.#newId();
-    this.#pending.add(pendingName(snapshotter, id));
+    this.#pending.add(placeOf(snapshotter, id));
     try {
       await driver.create(id, [], "active");
     } catch (error) {
@@ -290,27 +290,31 @@ export class SnapshotStore {
     const kind = "committed" as const;
     const record = { id, parent, kind, labels: keptLabels(labels), createdAt: time, updatedAt: time };
     await this.#db.write((tx) => this.#add(tx, scope, snapshotter, name, record));
-    this.#pending.delete(pendingName(snapshotter, id));
+    this.#pending.delete(placeOf(snapshotter, id));
     this.#publishCommit(scope, snapshotter, name, "");
   }
 
   /** Throws a staged layer away. */
   async discardStaged(snapshotter: string, id: string): Promise<void> {
     await this.#driver(snapshotter).remove(id);
-    this.#pending.delete(pendingName(snapshotter, id));
+    this.#pending.delete(placeOf(snapshotter, id));
   }
 
   /** Removes directories without a record: what a crash or a collection left. */
   async sweep(): Promise<void> {
     for (const driver of this.#snapshotters.values()) {
       const ids = await driver.ids();
-      const kept = new Set(
-        this.#db.list(snapshots).filter(([key]) => key[1] === driver.name).map(([, { id }]) => id),
-      );
-      for (const id of ids) {
-        if (!kept.has(id) && !this.#pending.has(pendingName(driver.name, id))) await driver.remove(id);
-      }
+      // Looked at in one moment: what is on disk by then has a record, is about to get one, or is left over.
+      const kept = new Set([...this.#pending, ...this.#recorded(driver.name)]);
+      const orphans = ids.filter((id) => !kept.has(placeOf(driver.name, id)));
+      for (const id of orphans) await driver.remove(id);
     }
+  }
+
+  #recorded(snapshotter: string): string[] {
+    return this.#db.list(snapshots)
+      .filter(([key]) => key[1] === snapshotter)
+      .map(([, { id }]) => placeOf(snapshotter, id));
   }
 
   /** Snapshotters by name. */
@@ -320,7 +324,7 @@ export class SnapshotStore {
 
   /** A directory made by `work` is removed again if it throws, and safe from sweeps until it is done. */
   async #withDirectory<T>(driver: Snapshotter, id: string, work: () => Promise<T>): Promise<T> {
-    const name = pendingName(driver.name, id);
+    const name = placeOf(driver.name, id);
     this.#pending.add(name);
     try {
       return await work();
@@ -386,7 +390,8 @@ export class SnapshotStore {
   }
 }
 
-const pendingName = (snapshotter: string, id: string) => `${snapshotter}/${id}`;
+/** A directory's name among all snapshotters. */
+const placeOf = (snapshotter: string, id: string) => `${snapshotter}/${id}`;
 
 const wireKinds = { view: WireKind.VIEW, active: WireKind.ACTIVE, committed: WireKind.COMMITTED };
 const kindNames: Record<number, string> = {
