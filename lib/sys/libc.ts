@@ -4,21 +4,40 @@
  */
 import { Code, CtrError } from "../errors.ts";
 
-/** Opens symbols of libc. The library is never closed: it is in the process anyway. */
+/**
+ * Symbols of libc, which are opened when the first of them is used: that takes a millisecond or so a topic.
+ * The library is never closed: it is in the process anyway.
+ */
 export function libc<const S extends Deno.ForeignLibraryInterface>(
   symbols: S,
 ): Deno.DynamicLibrary<S>["symbols"] {
-  return Deno.dlopen("libc.so.6", symbols).symbols;
+  const opened: Record<string, unknown> = {};
+  const open = () => {
+    // Opened after a call that failed they might change its errno.
+    errorCalls();
+    const functions = Deno.dlopen("libc.so.6", symbols).symbols as Record<string, unknown>;
+    for (const name of Object.keys(symbols)) Object.defineProperty(opened, name, { value: functions[name] });
+  };
+  for (const name of Object.keys(symbols)) {
+    const get = () => {
+      open();
+      return opened[name];
+    };
+    Object.defineProperty(opened, name, { get, configurable: true, enumerable: true });
+  }
+  return opened as Deno.DynamicLibrary<S>["symbols"];
 }
 
-const { __errno_location, strerror } = libc({
+const errorSymbols = {
   __errno_location: { parameters: [], result: "pointer" },
   strerror: { parameters: ["i32"], result: "pointer" },
-});
+} as const;
+let openedErrorCalls: Deno.DynamicLibrary<typeof errorSymbols>["symbols"] | undefined;
+const errorCalls = () => openedErrorCalls ??= Deno.dlopen("libc.so.6", errorSymbols).symbols;
 
 /** errno of the call just made on this thread. Read it at once; `nonblocking` calls have it on another thread. */
 export function errno(): number {
-  return new Deno.UnsafePointerView(__errno_location()!).getInt32();
+  return new Deno.UnsafePointerView(errorCalls().__errno_location()!).getInt32();
 }
 
 /** The error numbers that callers branch on (asm-generic/errno-base.h, errno.h). */
@@ -75,7 +94,7 @@ export class SystemError extends CtrError {
 }
 
 function describe(errno: number): string {
-  return Deno.UnsafePointerView.getCString(strerror(errno)!).toLowerCase();
+  return Deno.UnsafePointerView.getCString(errorCalls().strerror(errno)!).toLowerCase();
 }
 
 /** Passes a call's result on, or throws a {@linkcode SystemError} if it is -1. */
