@@ -57,7 +57,7 @@ async function lockRoot(root: string): Promise<Disposable> {
     return await lockFile(`${root}/lock`);
   } catch (error) {
     if (!isError(error, Code.FailedPrecondition)) throw error;
-    const holder = /process \S+/.exec(error.message)?.[0] ?? "another process";
+    const holder = /process \d+/.exec(error.message)?.[0] ?? "another process";
     throw new CtrError(Code.FailedPrecondition, `root ${root} is in use by another daemon (${holder})`, {
       cause: error,
     });

@@ -14,7 +14,9 @@ export function healthService(names: readonly string[]): Service {
     },
     async *watch({ service: name }, { signal }) {
       yield { status: known(name) ? SERVING : SERVICE_UNKNOWN };
-      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+      // A caller that left while the status was on its way has aborted already, and would not do so again.
+      if (signal.aborted) return;
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
     },
   });
 }

@@ -4,6 +4,7 @@ import * as grpc from "@grpc/grpc-js";
 import { Code, CtrError, unimplemented } from "../../errors.ts";
 import { contextOf } from "../context.ts";
 import { Queue } from "../queue.ts";
+import { ended } from "../running.ts";
 import type { CallContext, MethodDefinition, Service } from "../service.ts";
 import { statusOf } from "../status.ts";
 
@@ -12,7 +13,7 @@ const maxMessage = 16 << 20;
 
 /** A server that is running. */
 export interface GrpcServer extends AsyncDisposable {
-  /** Stops taking calls, cancels those under way, and waits for their end. */
+  /** Stops taking calls, cancels those under way, and waits (not for ever) for their end. */
   shutdown(): Promise<void>;
 }
 
@@ -24,7 +25,8 @@ export async function serveGrpc(path: string, services: readonly Service[]): Pro
     // Go's clients ping while a stream is idle; that is no abuse on a local socket.
     "grpc.keepalive_permit_without_calls": 1,
   });
-  for (const service of services) server.addService(definitionOf(service), handlersOf(service));
+  const running = new Set<Promise<void>>();
+  for (const service of services) server.addService(definitionOf(service), handlersOf(service, running));
   await new Promise<void>((resolve, reject) => {
     server.bindAsync(
       `unix:${path}`,
@@ -34,7 +36,7 @@ export async function serveGrpc(path: string, services: readonly Service[]): Pro
   });
   const shutdown = () => {
     server.forceShutdown();
-    return Promise.resolve();
+    return ended(running);
   };
   return { shutdown, [Symbol.asyncDispose]: shutdown };
 }
@@ -57,10 +59,17 @@ function toBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-function handlersOf(service: Service): grpc.UntypedServiceImplementation {
-  return Object.fromEntries(
-    Object.entries(service.definition.methods).map(([key, method]) => [key, handlerOf(service, key, method)]),
-  );
+/** What grpc-js calls; `running` has the calls under way. */
+function handlersOf(service: Service, running: Set<Promise<void>>): grpc.UntypedServiceImplementation {
+  const methods = Object.entries(service.definition.methods).map(([key, method]) => {
+    const handle = handlerOf(service, key, method);
+    const tracked = (call: AnyCall, callback: grpc.sendUnaryData<unknown>) => {
+      const run = handle(call, callback).finally(() => running.delete(run));
+      running.add(run);
+    };
+    return [key, tracked];
+  });
+  return Object.fromEntries(methods);
 }
 
 // deno-lint-ignore no-explicit-any
@@ -69,15 +78,17 @@ type Handler = (request: any, context: CallContext) => any;
 // deno-lint-ignore no-explicit-any
 type AnyCall = any;
 
-function handlerOf(service: Service, key: string, method: MethodDefinition): grpc.UntypedHandleCall {
+type Handle = (call: AnyCall, callback: grpc.sendUnaryData<unknown>) => Promise<void>;
+
+function handlerOf(service: Service, key: string, method: MethodDefinition): Handle {
   const missing: Handler = () => {
     throw unimplemented(`method ${method.name} of service ${service.definition.fullName}`);
   };
   const handler: Handler = service.impl[key]?.bind(service.impl) ?? missing;
   if (method.responseStream) {
-    return (call: AnyCall) => stream(call, handler, method.requestStream ? messagesOf(call) : call.request);
+    return (call) => stream(call, handler, method.requestStream ? messagesOf(call) : call.request);
   }
-  return (call: AnyCall, callback: grpc.sendUnaryData<unknown>) =>
+  return (call, callback) =>
     unary(call, callback, handler, method.requestStream ? messagesOf(call) : call.request);
 }
 
@@ -143,8 +154,12 @@ function contextFor(call: AnyCall): CallContext {
   return contextOf(metadata, abort.signal);
 }
 
+/** The text travels in a header, which is limited; its end says the error's class. */
+const longestText = 6000;
+
 function failure(error: unknown): Partial<grpc.StatusObject> {
   const { code, message } = statusOf(error);
-  // gRPC sends the text in a header, where a line break would cut it.
-  return { code, details: message, metadata: new grpc.Metadata() };
+  const fits = message.length <= longestText;
+  const text = fits ? message : `${message.slice(0, longestText - 1000)} ... ${message.slice(-900)}`;
+  return { code, details: text.toWellFormed(), metadata: new grpc.Metadata() };
 }

@@ -1,15 +1,16 @@
 /** A ttrpc server: serves the same services as gRPC does, lightly. */
 import { Request, Response } from "../../api/ttrpc/request.ts";
-import { Code, CtrError, unimplemented } from "../../errors.ts";
-import { contextOf } from "../context.ts";
+import { Code, CtrError, invalidArgument, messageOf, unimplemented } from "../../errors.ts";
+import { contextOf, namespaceHeader, ttrpcNamespaceHeader } from "../context.ts";
 import { Queue } from "../queue.ts";
+import { ended } from "../running.ts";
 import type { CallContext, MethodDefinition, Service } from "../service.ts";
 import { statusOf } from "../status.ts";
 import { Flag, type Frame, FrameType, FrameWriter, maxPayload, oversize, readFrames } from "./frame.ts";
 
 /** A server that is running. */
 export interface Server extends AsyncDisposable {
-  /** Stops taking calls, cancels those under way, and waits for their end. */
+  /** Stops taking calls, cancels those under way, and waits (not for ever) for their end. */
   shutdown(): Promise<void>;
 }
 
@@ -23,19 +24,35 @@ interface Method {
 export function serveTtrpc(listener: Deno.Listener, services: readonly Service[]): Server {
   const methods = tableOf(services);
   const connections = new Map<ServerConnection, Promise<void>>();
-  const accepting = (async () => {
-    for await (const conn of listener) {
-      const connection = new ServerConnection(conn, methods);
-      connections.set(connection, connection.serve().finally(() => connections.delete(connection)));
-    }
-  })();
+  const accepting = accept(listener, (conn) => {
+    const connection = new ServerConnection(conn, methods);
+    connections.set(connection, connection.serve().finally(() => connections.delete(connection)));
+  });
   const shutdown = async () => {
     listener.close();
     const ends = [...connections.values()];
     for (const connection of connections.keys()) connection.close();
-    await Promise.all([accepting, ...ends]);
+    await ended([accepting, ...ends]);
   };
   return { shutdown, [Symbol.asyncDispose]: shutdown };
+}
+
+/** Whether there is nothing wrong with the listener: too many open files, or a client that left at once. */
+function isPassing(error: unknown): boolean {
+  return error instanceof Deno.errors.ConnectionAborted || /os error (23|24|105|12)\b/.test(messageOf(error));
+}
+
+/** Accepts until the listener is closed. */
+async function accept(listener: Deno.Listener, take: (conn: Deno.Conn) => void): Promise<void> {
+  while (true) {
+    try {
+      take(await listener.accept());
+    } catch (error) {
+      if (!isPassing(error)) return;
+      // The server must still be there when it is over.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
 }
 
 function tableOf(services: readonly Service[]): Map<string, Method> {
@@ -50,6 +67,9 @@ function tableOf(services: readonly Service[]): Map<string, Method> {
   }
   return methods;
 }
+
+/** Our own and most Go clients send both; a proxy of gRPC calls may have only the first. */
+const namespaceKeys = [namespaceHeader, ttrpcNamespaceHeader];
 
 /** How many messages of a client's stream wait for a slow handler before its connection is no longer read. */
 const messagesInWait = 16;
@@ -66,6 +86,7 @@ class ServerConnection {
   readonly #methods: Map<string, Method>;
   readonly #calls = new Map<number, ActiveCall>();
   readonly #running = new Set<Promise<void>>();
+  #lastStream = 0;
 
   constructor(conn: Deno.Conn, methods: Map<string, Method>) {
     this.#conn = conn;
@@ -124,7 +145,7 @@ class ServerConnection {
   #start(frame: Frame): void {
     let request: Request;
     try {
-      if (this.#calls.has(frame.stream)) throw new CtrError(Code.InvalidArgument, "stream id is in use");
+      this.#checkId(frame.stream);
       request = Request.decode(frame.payload);
     } catch (error) {
       this.#respond(frame.stream, error);
@@ -141,12 +162,25 @@ class ServerConnection {
     this.#running.add(running);
   }
 
+  /** Clients' ids are odd and rise, so that an answer can never be taken for another call's. */
+  #checkId(stream: number): void {
+    if (stream % 2 !== 1) throw invalidArgument("stream ids of clients are odd");
+    if (stream <= this.#lastStream) throw invalidArgument("stream ids rise, and are not used again");
+    this.#lastStream = stream;
+  }
+
   async #run(stream: number, request: Request, method: Method | undefined, call: ActiveCall): Promise<void> {
     const timer = request.timeoutNano > 0n ? deadline(call, request.timeoutNano) : undefined;
     try {
       if (!method?.handler) throw unimplemented(`method ${request.method} of service ${request.service}`);
       const metadata = new Map(request.metadata.map(({ key, value }) => [key.toLowerCase(), value]));
-      await this.#answer(stream, method, request, call, contextOf(metadata, call.abort.signal));
+      await this.#answer(
+        stream,
+        method,
+        request,
+        call,
+        contextOf(metadata, call.abort.signal, namespaceKeys),
+      );
     } catch (error) {
       await this.#respond(stream, error);
     } finally {

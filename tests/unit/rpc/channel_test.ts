@@ -120,3 +120,49 @@ test("a call is cancelled by its signal, its timeout, and the client's end", asy
   while (reasons.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
   assert.equal(reasons.length, 3);
 });
+
+test("the end of a server cancels what it has under way, and waits for it", async (start) => {
+  const log: string[] = [];
+  const hanging = service(EventsDefinition, {
+    async *subscribe(_, { signal }) {
+      yield { timestamp: undefined, namespace: "", topic: "first", event: undefined };
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      log.push("handler ended");
+    },
+  });
+  await using t = await start([hanging]);
+  const stream = t.channel.stub(EventsDefinition).subscribe({})[Symbol.asyncIterator]();
+  assert.equal((await stream.next()).value?.topic, "first");
+  const rest = stream.next().then(() => {}, () => {});
+  await t.shutdown();
+  await rest;
+  assert.deepEqual(log, ["handler ended"]);
+});
+
+test("a message of 3 MB and one of no bytes arrive whole, both ways", async (start) => {
+  const content = service(ContentDefinition, {
+    async *write(requests) {
+      for await (const { offset, data, action } of requests) {
+        const sum = data.reduce((sum, byte) => sum + byte, 0);
+        const digest = `${data.length}/${sum}`;
+        yield { action, startedAt: undefined, updatedAt: undefined, offset, total: 0n, digest };
+      }
+    },
+    async *read({ size }) {
+      yield { offset: 0n, data: new Uint8Array(Number(size)).fill(1) };
+    },
+  });
+  await using t = await start([content]);
+  const stub = t.channel.stub(ContentDefinition);
+  async function* requests() {
+    for (const size of [3e6, 0, 100_000]) yield { data: new Uint8Array(size).fill(2) };
+  }
+  const sums: string[] = [];
+  for await (const { digest } of stub.write(requests())) sums.push(digest);
+  assert.deepEqual(sums, ["3000000/6000000", "0/0", "100000/200000"]);
+  for await (const { data } of stub.read({ size: 3_000_000n })) {
+    assert.equal(data.length, 3e6);
+    assert.ok(data.every((byte) => byte === 1));
+  }
+});

@@ -11,6 +11,8 @@ export interface Running extends AsyncDisposable {
   path: string;
   channel: Channel;
   connect(): Promise<Channel>;
+  /** Ends the server alone. */
+  shutdown(): Promise<void>;
 }
 
 export type Start = (services: Service[]) => Promise<Running>;
@@ -26,10 +28,16 @@ function over(serve: Serve, connect: (path: string) => Promise<Channel>): Start 
     const channel = await connect(path);
     const dispose = async () => {
       await channel[Symbol.asyncDispose]();
-      await server.shutdown();
+      await server.shutdown().catch(() => {}); // a test may have done so
       await Deno.remove(dir, { recursive: true });
     };
-    return { path, channel, connect: () => connect(path), [Symbol.asyncDispose]: dispose };
+    return {
+      path,
+      channel,
+      connect: () => connect(path),
+      shutdown: () => server.shutdown(),
+      [Symbol.asyncDispose]: dispose,
+    };
   };
 }
 
@@ -41,7 +49,8 @@ export const startTtrpc: Start = over(
 const startLocal: Start = (services) => {
   const channel = localChannel(services);
   const connect = () => Promise.resolve(localChannel(services));
-  return Promise.resolve({ path: "", channel, connect, [Symbol.asyncDispose]: () => Promise.resolve() });
+  const shutdown = async () => await channel[Symbol.asyncDispose]();
+  return Promise.resolve({ path: "", channel, connect, shutdown, [Symbol.asyncDispose]: shutdown });
 };
 
 export const transports: [name: string, start: Start][] = [
