@@ -7,8 +7,8 @@ import { Code, CtrError, notFound, unavailable } from "../errors.ts";
 import { type Digest, parseDigest } from "./digest.ts";
 import { Ingest } from "./ingest.ts";
 
-/** How much of a blob one read brings. */
-const chunkSize = 1 << 20;
+/** How much of a blob one read brings. Of larger ones each is fresh memory, which takes longer to fault in. */
+const chunkSize = 1 << 18;
 
 /** A part of a blob, in bytes; absent fields mean its beginning and its end. */
 export interface Range {

@@ -21,7 +21,7 @@ export interface Frame {
 export const maxPayload = 4 << 20;
 
 const headerLength = 10;
-/** A payload is given this much room at first, however long it claims to be. */
+/** A payload is given this much room at first, however long it claims to be, or what an earlier one filled. */
 const firstRoom = 64 << 10;
 const empty = new Uint8Array(0);
 
@@ -93,6 +93,7 @@ class Source {
   readonly #buffer = new Uint8Array(firstRoom);
   #start = 0;
   #end = 0;
+  #room = firstRoom;
 
   constructor(conn: Deno.Conn) {
     this.#conn = conn;
@@ -100,7 +101,7 @@ class Source {
 
   /** `length` bytes of their own; undefined if the connection ends before the first. */
   async take(length: number): Promise<Uint8Array | undefined> {
-    let bytes = new Uint8Array(Math.min(length, firstRoom));
+    let bytes = new Uint8Array(Math.min(length, this.#room));
     let filled = 0;
     while (filled < length) {
       if (filled === bytes.length) bytes = grown(bytes, length);
@@ -112,6 +113,7 @@ class Source {
       }
       filled += read;
     }
+    this.#room = Math.max(this.#room, filled);
     return bytes;
   }
 
