@@ -23,6 +23,17 @@ export async function removeContainer(
   await containers.delete({ id });
 }
 
+/** Removes a container whose task is gone, with its snapshot: nothing has to be asked about them first. */
+export async function removeEnded(
+  daemon: Daemon,
+  { id, snapshot }: { id: string; snapshot?: { snapshotter: string; key: string } },
+): Promise<void> {
+  await Promise.all([
+    snapshot && missing(daemon.stub(SnapshotsDefinition).remove(snapshot)),
+    daemon.stub(ContainersDefinition).delete({ id }),
+  ]);
+}
+
 async function removeTask(daemon: Daemon, containerId: string, task: Process): Promise<void> {
   if (task.status !== Status.STOPPED && task.status !== Status.CREATED) {
     throw failedPrecondition(

@@ -34,8 +34,18 @@ interface Platform {
 // deno-lint-ignore no-explicit-any
 type Json = any;
 
-/** A JSON document of the content store. Throws NotFound when it isn't there. */
-export async function readJson(daemon: Daemon, part: Part): Promise<Json> {
+const documents = new WeakMap<Daemon, Map<string, Promise<Json>>>();
+
+/** A JSON document of the content store, asked for once: a digest's bytes never change. Throws NotFound. */
+export function readJson(daemon: Daemon, part: Part): Promise<Json> {
+  let known = documents.get(daemon);
+  if (!known) documents.set(daemon, known = new Map());
+  let document = known.get(part.digest);
+  if (!document) known.set(part.digest, document = fetchJson(daemon, part));
+  return document;
+}
+
+async function fetchJson(daemon: Daemon, part: Part): Promise<Json> {
   if (part.size > documentLimit) {
     throw new CtrError(Code.OutOfRange, `${part.digest} is too large for a manifest`);
   }

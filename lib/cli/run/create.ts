@@ -47,7 +47,8 @@ export async function createContainer(daemon: Daemon, call: Call): Promise<Start
       spec,
       source.config,
     );
-    return { id, rootfs: mounts, terminal: spec.process.terminal === true };
+    const snapshot = { snapshotter, key: id };
+    return { id, rootfs: mounts, terminal: spec.process.terminal === true, snapshot };
   } catch (error) {
     await snapshots.remove({ snapshotter, key: id }).catch(() => {});
     throw error;

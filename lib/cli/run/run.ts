@@ -2,7 +2,7 @@
 import { requiredTwo } from "../arguments.ts";
 import { type Call, usageError } from "../command.ts";
 import { connect } from "../connect.ts";
-import { removeContainer } from "../containers/remove.ts";
+import { removeContainer, removeEnded } from "../containers/remove.ts";
 import { createContainer } from "./create.ts";
 import { startTask } from "./start.ts";
 
@@ -15,15 +15,14 @@ export async function run(call: Call): Promise<number> {
   await using daemon = await connect(call);
   const container = await createContainer(daemon, call);
   if (!flags.on("rm")) return await startTask(daemon, call, container);
-  const remove = () => removeContainer(daemon, container.id, { snapshot: "remove" });
   let code: number;
   try {
     code = await startTask(daemon, call, container);
   } catch (error) {
     // What went wrong first is what to tell.
-    await remove().catch(() => {});
+    await removeContainer(daemon, container.id, { snapshot: "remove" }).catch(() => {});
     throw error;
   }
-  await remove();
+  await removeEnded(daemon, container);
   return code;
 }

@@ -12,6 +12,8 @@ export interface Start {
   readonly id: string;
   readonly rootfs: Mount[];
   readonly terminal: boolean;
+  /** Its own snapshot, if it has one. */
+  readonly snapshot?: { readonly snapshotter: string; readonly key: string };
 }
 
 /**
