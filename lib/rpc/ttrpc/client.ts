@@ -7,7 +7,7 @@
  */
 import type { Status } from "../../api/google/rpc/status.ts";
 import { Request, Response } from "../../api/ttrpc/request.ts";
-import { unavailable } from "../../errors.ts";
+import { CtrError, unavailable } from "../../errors.ts";
 import { leaseHeader, namespaceHeader, ttrpcNamespaceHeader } from "../context.ts";
 import { Queue } from "../queue.ts";
 import {
@@ -130,11 +130,11 @@ class Connection {
   /** A new call; disposing it forgets it, and cancels it at the server if it is still open. */
   call(signal: AbortSignal | undefined): Call {
     signal?.throwIfAborted();
+    if (this.#lost) throw this.#lost;
     const id = this.#nextStream;
     this.#nextStream += 2;
     const call = new Call(id, this.#writer, signal, () => this.#calls.delete(id));
-    if (this.#lost) call.frames.fail(this.#lost);
-    else this.#calls.set(id, call);
+    this.#calls.set(id, call);
     return call;
   }
 
@@ -191,16 +191,26 @@ class Call {
     const timeoutNano = BigInt(Math.round((options.timeout ?? 0) * 1e6));
     const request = { service, method, payload, timeoutNano, metadata: metadataOf(options) };
     this.#open = true;
-    await this.#writer.send(this.#id, FrameType.Request, flags, Request.encode(request).finish());
+    await this.#send(FrameType.Request, flags, Request.encode(request).finish());
+  }
+
+  /** A peer that hung up is Unavailable, whether that is noticed in writing or in reading. */
+  async #send(type: number, flags: number, payload?: Uint8Array): Promise<void> {
+    try {
+      await this.#writer.send(this.#id, type, flags, payload);
+    } catch (error) {
+      if (error instanceof CtrError) throw error;
+      throw unavailable(`the connection broke: ${(error as Error).message}`, { cause: error });
+    }
   }
 
   /** Sends the messages of a client's stream, then its end. */
   async feed<T>(codec: Codec<T>, messages: AsyncIterable<Partial<T>>): Promise<void> {
     for await (const message of messages) {
       if (!this.#open) return;
-      await this.#writer.send(this.#id, FrameType.Data, 0, bytesOf(codec, message));
+      await this.#send(FrameType.Data, 0, bytesOf(codec, message));
     }
-    if (this.#open) await this.#writer.send(this.#id, FrameType.Data, Flag.RemoteClosed | Flag.NoData);
+    if (this.#open) await this.#send(FrameType.Data, Flag.RemoteClosed | Flag.NoData);
   }
 
   take(frame: Frame): Promise<void> | void {

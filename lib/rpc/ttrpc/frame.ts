@@ -23,6 +23,8 @@ export const maxPayload = 4 << 20;
 const headerLength = 10;
 /** A payload is given this much room at first, however long it claims to be, or what an earlier one filled. */
 const firstRoom = 64 << 10;
+/** A frame up to this long is sent as one piece; a longer payload is worth a second write rather than a copy. */
+const longestCopied = 64 << 10;
 const empty = new Uint8Array(0);
 
 /** The connection's peer broke the protocol; nothing more can be read from it. */
@@ -47,14 +49,16 @@ export class FrameWriter {
       const text = `ttrpc: message of ${payload.length} bytes is longer than ${maxPayload}`;
       return Promise.reject(new CtrError(Code.ResourceExhausted, text));
     }
-    const frame = new Uint8Array(headerLength + payload.length);
+    const together = payload.length <= longestCopied;
+    const frame = new Uint8Array(headerLength + (together ? payload.length : 0));
     const view = new DataView(frame.buffer);
     view.setUint32(0, payload.length);
     view.setUint32(4, stream);
     frame[8] = type;
     frame[9] = flags;
-    frame.set(payload, headerLength);
+    if (together) frame.set(payload, headerLength);
     this.#last = this.#last.then(() => this.#write(frame));
+    if (!together) this.#last = this.#last.then(() => this.#write(payload));
     this.#last.catch(() => {});
     return this.#last;
   }
