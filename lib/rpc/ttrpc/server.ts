@@ -172,7 +172,7 @@ class ServerConnection {
   async #run(stream: number, request: Request, method: Method | undefined, call: ActiveCall): Promise<void> {
     const timer = request.timeoutNano > 0n ? deadline(call, request.timeoutNano) : undefined;
     try {
-      if (!method?.handler) throw unimplemented(`method ${request.method} of service ${request.service}`);
+      if (!method?.handler) throw unimplemented(this.#missing(request));
       const metadata = new Map(request.metadata.map(({ key, value }) => [key.toLowerCase(), value]));
       await this.#answer(
         stream,
@@ -187,6 +187,12 @@ class ServerConnection {
       if (timer !== undefined) clearTimeout(timer);
       this.#calls.delete(stream);
     }
+  }
+
+  /** In the words of Go's servers. */
+  #missing({ service, method }: Request): string {
+    const known = [...this.#methods.keys()].some((name) => name.startsWith(`${service}/`));
+    return known ? `method ${method}` : `service ${service}`;
   }
 
   async #answer(stream: number, method: Method, request: Request, call: ActiveCall, context: CallContext) {

@@ -58,6 +58,17 @@ Deno.test("stream ids of clients are odd and rise; others get InvalidArgument, a
   assert.deepEqual(answers.sort(), ["2: code 3", "3: code 3", "5: code 3", "5: n", "7: n"]);
 });
 
+Deno.test("an unknown service and an unknown method are named as Go's servers name them", async () => {
+  await using t = await startTtrpc([version]);
+  const named = (fullName: string, name: string) => {
+    const methods = { version: { ...VersionDefinition.methods.version, name } };
+    return t.channel.stub({ ...VersionDefinition, fullName, methods }).version({});
+  };
+  const message = (what: string) => ({ code: Code.Unimplemented, message: `${what}: not implemented` });
+  await assert.rejects(named("x.Y", "Z"), message("service x.Y"));
+  await assert.rejects(named(VersionDefinition.fullName, "Z"), message("method Z"));
+});
+
 Deno.test("a timeout in a request ends the handler at the server", async () => {
   const waiting = service(VersionDefinition, {
     version: (_, { signal }) =>
