@@ -57,7 +57,7 @@ function invoke(
     return method.responseStream ? failing(error) : Promise.reject(error);
   }
   if (!method.responseStream) return unary(() => handler.call(service.impl, input, context), context.signal);
-  return streamed(handler.call(service.impl, input, context), cancel);
+  return streamed(handler.call(service.impl, input, context), context.signal, cancel);
 }
 
 /** Like a call over a socket: it fails at once when its signal aborts, whatever the handler does. */
@@ -73,9 +73,15 @@ async function unary<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T>
   }
 }
 
-async function* streamed<T>(answers: AsyncIterable<T>, cancel: AbortController): AsyncGenerator<T> {
+async function* streamed<T>(
+  answers: AsyncIterable<T>,
+  signal: AbortSignal,
+  cancel: AbortController,
+): AsyncGenerator<T> {
   try {
     yield* answers;
+    // A handler may end quietly when its call is aborted; to the caller that is no end, as over a socket.
+    signal.throwIfAborted();
   } finally {
     cancel.abort(new CtrError(Code.Canceled, "the client cancelled the call"));
   }
