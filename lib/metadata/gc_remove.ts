@@ -59,7 +59,7 @@ export function publishRemoval(publisher: Publisher, { kind, key }: Node): void 
     publisher.publish(
       namespace,
       "/images/delete",
-      anyOf("containerd.events.ImageDelete", ImageDelete, { name }),
+      anyOf("containerd.services.images.v1.ImageDelete", ImageDelete, { name }),
     );
   } else if (kind === "snapshot") {
     const event = { key: third, snapshotter: name };

@@ -53,7 +53,7 @@ export class ImageStore {
       if (tx.has(images, key)) throw alreadyExists(`image ${JSON.stringify(created.name)}`);
       tx.put(images, key, created);
     });
-    const event = anyOf("containerd.events.ImageCreate", ImageCreate, created);
+    const event = anyOf("containerd.services.images.v1.ImageCreate", ImageCreate, created);
     this.#publisher.publish(scope.namespace, "/images/create", event);
     return created;
   }
@@ -75,7 +75,7 @@ export class ImageStore {
       tx.put(images, [scope.namespace, image.name], updated);
       return updated;
     });
-    const event = anyOf("containerd.events.ImageUpdate", ImageUpdate, updated);
+    const event = anyOf("containerd.services.images.v1.ImageUpdate", ImageUpdate, updated);
     this.#publisher.publish(scope.namespace, "/images/update", event);
     return updated;
   }
@@ -98,7 +98,7 @@ export class ImageStore {
       }
       tx.delete(images, key);
     });
-    const event = anyOf("containerd.events.ImageDelete", ImageDelete, { name });
+    const event = anyOf("containerd.services.images.v1.ImageDelete", ImageDelete, { name });
     this.#publisher.publish(scope.namespace, "/images/delete", event);
   }
 }

@@ -9,7 +9,7 @@ import { complete } from "../../../lib/rpc/service.ts";
 import { now } from "../../../lib/rpc/timestamp.ts";
 
 const image = (name: string, labels: Record<string, string> = {}) =>
-  anyOf("containerd.events.ImageCreate", ImageCreate, { name, labels });
+  anyOf("containerd.services.images.v1.ImageCreate", ImageCreate, { name, labels });
 
 /** The topics and names that a subscriber with `filters` gets of what `publish` publishes. */
 async function seen(filters: string[], publish: (exchange: ReturnType<typeof createExchange>) => void) {
