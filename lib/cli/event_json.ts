@@ -22,8 +22,9 @@ export function eventJson(event: Any): string {
 }
 
 function codecOf(name: string): Codec<unknown> | undefined {
-  if (!name.startsWith("containerd.events.")) return undefined;
-  const message = name.slice("containerd.events.".length);
+  // Image events alone are named after their service.
+  const [, message] = /^containerd\.(?:events|services\.images\.v1)\.(\w+)$/.exec(name) ?? [];
+  if (!message) return undefined;
   return modules.find((module) => message in module)?.[message];
 }
 

@@ -23,7 +23,8 @@ const messages: Readonly<Record<string, unknown>> = {
 
 /** The codec of an event by its type URL, "containerd.events.TaskExit" say; undefined for unknown ones. */
 export function eventCodec(typeUrl: string): Codec<Record<string, unknown>> | undefined {
-  const [, name] = /^containerd\.events\.(\w+)$/.exec(nameOf(typeUrl)) ?? [];
+  // Image events alone are named after their service.
+  const [, name] = /^containerd\.(?:events|services\.images\.v1)\.(\w+)$/.exec(nameOf(typeUrl)) ?? [];
   if (!name || !Object.hasOwn(messages, name)) return undefined;
   const codec = messages[name] as Codec<Record<string, unknown>>;
   return typeof codec.decode === "function" ? codec : undefined;
