@@ -32,6 +32,7 @@ export const fed = (stdin: string, ...args: string[]): Step => ({ args, options:
 /** Both daemons with the same image pulled, and the registry that it came from. */
 export class Sides implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack;
+  readonly #id = crypto.randomUUID().slice(0, 8);
 
   private constructor(
     stack: AsyncDisposableStack,
@@ -55,9 +56,14 @@ export class Sides implements AsyncDisposable {
 
   /** Runs a command on both, theirs first in the answer. */
   both(args: string[], options?: CommandOptions): Promise<[Output, Output]> {
+    // A namespace names cgroups, and directories of runc's that all of Debian's containerds share.
+    const inSide = (side: "a" | "b") => {
+      const env = { ...options?.env, CONTAINERD_NAMESPACE: `side-${side}-${this.#id}` };
+      return { ...options, env };
+    };
     return Promise.all([
-      goCtr(this.theirs.address, args, options),
-      goCtr(this.ours.address, args, options),
+      goCtr(this.theirs.address, args, inSide("a")),
+      goCtr(this.ours.address, args, inSide("b")),
     ]);
   }
 
@@ -88,10 +94,11 @@ function shown({ code, stdout, stderr }: Output): string {
 
 function normalise(text: string): string {
   return text
+    .replaceAll(/\bside-[ab]-[0-9a-f]{8}\b/g, "NAMESPACE")
     .replaceAll(/^time="[^\n]*\n/gm, "")
     .replaceAll(/^.*elapsed: .*\n?/gm, "")
     .replaceAll(
-      /^(unpacking .*|done: .*|.*\x1b\[.*|\S+: +(resolving|resolved|waiting|downloading|done|exists) .*)\n?/gm,
+      /^(unpacking .*|done: .*|\S+: +(resolving|resolved|waiting|downloading|done|exists) .*)\n?/gm,
       "",
     )
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g, "TIME")
