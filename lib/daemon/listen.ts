@@ -14,15 +14,16 @@ export async function listen(config: Config, services: readonly Service[]): Prom
   const ttrpcPath = `${config.address}.ttrpc`;
   for (const path of [config.address, ttrpcPath]) await refuseIfTaken(path);
   await using stack = new AsyncDisposableStack();
+  await place(config, config.address, async (path) => {
+    stack.use(await serveGrpc(path, services));
+  });
+  stack.defer(() => removeIfThere(config.address));
+  // Last, since whoever finds this socket takes the other for there.
   await place(config, ttrpcPath, (path) => {
     stack.use(serveTtrpc(Deno.listen({ transport: "unix", path }), services));
     return Promise.resolve();
   });
   stack.defer(() => removeIfThere(ttrpcPath));
-  await place(config, config.address, async (path) => {
-    stack.use(await serveGrpc(path, services));
-  });
-  stack.defer(() => removeIfThere(config.address));
   const owned = stack.move();
   return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
