@@ -20,8 +20,8 @@ export interface Held {
  */
 export class Holds {
   readonly #leases: LeaseStore;
-  /** How many transfers share a lease. */
-  readonly #sharers = new Map<string, number>();
+  /** Leases in use: how many transfers share each, and when it is there. */
+  readonly #shared = new Map<string, { sharers: number; ready: Promise<void> }>();
 
   constructor(leases: LeaseStore) {
     this.#leases = leases;
@@ -32,15 +32,20 @@ export class Holds {
     if (scope.lease) return { scope, end: () => Promise.resolve() };
     const id = `transfer-${createHash("sha256").update(what).digest("hex").slice(0, 16)}`;
     const key = `${scope.namespace}/${id}`;
-    this.#sharers.set(key, (this.#sharers.get(key) ?? 0) + 1);
+    const shared = this.#shared.get(key) ?? { sharers: 0, ready: this.#ensure(scope, id) };
+    this.#shared.set(key, shared);
+    shared.sharers++;
     const end = async () => {
-      const left = this.#sharers.get(key)! - 1;
-      this.#sharers.set(key, left);
-      if (left > 0) return;
-      this.#sharers.delete(key);
+      if (--shared.sharers > 0) return;
+      this.#shared.delete(key);
       await this.#leases.delete(scope, id);
     };
-    await this.#ensure(scope, id);
+    try {
+      await shared.ready;
+    } catch (error) {
+      if (--shared.sharers === 0) this.#shared.delete(key);
+      throw error;
+    }
     return { scope: { ...scope, lease: id }, end };
   }
 
