@@ -5,7 +5,7 @@
  */
 import { Code, CtrError, notFound, unavailable } from "../errors.ts";
 import { type Digest, parseDigest } from "./digest.ts";
-import { Ingest } from "./ingest.ts";
+import { Ingest, syncDirectory } from "./ingest.ts";
 
 /** How much of a blob one read brings. Of larger ones each is fresh memory, which takes longer to fault in. */
 const chunkSize = 1 << 18;
@@ -30,6 +30,7 @@ export class BlobStore {
     for (const dir of ["blobs", "blobs/sha256", "ingest"]) {
       await Deno.mkdir(`${root}/${dir}`, { recursive: true, mode: 0o700 });
     }
+    await syncDirectory(`${root}/blobs`);
     return new BlobStore(root);
   }
 
@@ -140,6 +141,7 @@ export class BlobStore {
   async prepare({ algorithm }: Digest): Promise<void> {
     if (algorithm === "sha256") return;
     await Deno.mkdir(`${this.#root}/blobs/${algorithm}`, { recursive: true, mode: 0o700 });
+    await syncDirectory(`${this.#root}/blobs`);
   }
 }
 

@@ -1,23 +1,15 @@
 /**
- * One blob being written: bytes are appended to `ingest/<key>/data` and hashed on the way. A commit verifies
- * size and digest, syncs the file, renames it into place and syncs the directory, in this order: a name under
- * blobs/ never stands for half a blob, whenever the power goes.
+ * One blob being written: bytes are appended to `ingest/<key>/data` and hashed on the way. A commit syncs the
+ * file, renames it into place and syncs the directory, in this order: a name under blobs/ never stands for half
+ * a blob, whenever the power goes.
  */
 import { createHash, type Hash } from "node:crypto";
 import { dirname } from "node:path";
-import { alreadyExists, Code, CtrError, failedPrecondition } from "../errors.ts";
+import { alreadyExists, Code, CtrError, messageOf } from "../errors.ts";
 import type { BlobStore } from "./blobs.ts";
 import { parseDigest } from "./digest.ts";
 
-/** What a commit demands. */
-export interface Demand {
-  /** Length in bytes; 0 or absent for any. */
-  readonly size?: number;
-  readonly expected?: string;
-  /** What somebody who wrote {@linkcode Ingest.dataPath} directly has found out: it isn't read again. */
-  readonly verified?: { readonly digest: string; readonly size: number };
-}
-
+/** A blob being written. */
 export class Ingest implements AsyncDisposable {
   readonly dataPath: string;
   readonly #store: BlobStore;
@@ -52,7 +44,7 @@ export class Ingest implements AsyncDisposable {
     return this.#offset;
   }
 
-  /** Names the algorithm by which the blob will be named; sha256 unless said. To be called before any write. */
+  /** Says by which algorithm the blob will be named; sha256 unless said. After a write the bytes are read again. */
   use(algorithm: string): void {
     if (algorithm !== this.#algorithm) this.#hash = undefined;
     this.#algorithm = algorithm;
@@ -62,7 +54,12 @@ export class Ingest implements AsyncDisposable {
   async write(bytes: Uint8Array): Promise<void> {
     const hash = this.#hash ?? await this.#rehash();
     await this.#file.seek(this.#offset, Deno.SeekMode.Start);
-    for (let at = 0; at < bytes.length;) at += await this.#file.write(bytes.subarray(at));
+    try {
+      for (let at = 0; at < bytes.length;) at += await this.#file.write(bytes.subarray(at));
+    } catch (cause) {
+      await this.#file.truncate(this.#offset).catch(() => {});
+      throw writeError(this.dataPath, cause);
+    }
     hash.update(bytes);
     this.#offset += bytes.length;
   }
@@ -81,29 +78,31 @@ export class Ingest implements AsyncDisposable {
   }
 
   /**
-   * Makes it a blob and closes it. Throws FailedPrecondition if size or digest are not as demanded (the ingest
-   * stays), AlreadyExists if the blob is there (the ingest is gone).
+   * Makes it the blob `digest` and closes it; digest and size are what {@linkcode digest} and {@linkcode offset}
+   * tell, or what somebody who wrote {@linkcode dataPath} directly has found out: bytes aren't read again.
+   * Throws AlreadyExists if the blob is there (the ingest is gone then).
    */
-  async commit({ size, expected, verified }: Demand): Promise<{ digest: string; size: number }> {
-    const found = verified ?? { digest: await this.digest(), size: this.#offset };
-    if (size && size !== found.size) {
-      throw failedPrecondition(`unexpected commit size ${found.size}, expected ${size}`);
-    }
-    if (expected && expected !== found.digest) {
-      throw failedPrecondition(`unexpected commit digest ${found.digest}, expected ${expected}`);
-    }
-    const path = this.#store.path(found.digest);
-    await this.#store.prepare(parseDigest(found.digest));
-    const exists = await this.#store.size(found.digest) !== undefined;
+  async commit({ digest, size }: { digest: string; size: number }): Promise<void> {
+    const path = this.#store.path(digest);
+    const exists = await this.#store.size(digest) !== undefined;
     if (!exists) {
+      await this.#checkLength(size);
+      await this.#store.prepare(parseDigest(digest));
       await this.#file.sync();
       await Deno.chmod(this.dataPath, 0o444);
       await Deno.rename(this.dataPath, path);
       await syncDirectory(dirname(path));
     }
     await this.discard();
-    if (exists) throw alreadyExists(`content ${found.digest}`);
-    return found;
+    if (exists) throw alreadyExists(`content ${digest}`);
+  }
+
+  /** What a failed write left behind the bytes that were hashed must not become part of the blob. */
+  async #checkLength(size: number): Promise<void> {
+    const { size: length } = await this.#file.stat();
+    if (length !== size) {
+      throw new CtrError(Code.DataLoss, `${this.dataPath} has ${length} bytes, not ${size}`);
+    }
   }
 
   /** Lets go of it; what was written stays and a later writer goes on from there. */
@@ -141,7 +140,20 @@ export class Ingest implements AsyncDisposable {
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
+/** A full disk is an error of its own, which callers tell apart. */
+function writeError(path: string, cause: unknown): CtrError {
+  const full = /os error (28|122)\b/.test(messageOf(cause));
+  return new CtrError(
+    full ? Code.ResourceExhausted : Code.Internal,
+    `cannot write ${path}: ${messageOf(cause)}`,
+    {
+      cause,
+    },
+  );
+}
+
+/** Makes names that were given in a directory last. */
+export async function syncDirectory(path: string): Promise<void> {
   using dir = await Deno.open(path);
   await dir.sync();
 }

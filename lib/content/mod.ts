@@ -1,4 +1,4 @@
 /** Blobs as files named by digest. */
 export { BlobStore, type Range } from "./blobs.ts";
 export { type Digest, parseDigest } from "./digest.ts";
-export { type Demand, Ingest } from "./ingest.ts";
+export { Ingest } from "./ingest.ts";

@@ -7,16 +7,17 @@
 import { createHash } from "node:crypto";
 import { ContentCreate, ContentDelete } from "../api/events/content.ts";
 import type { Info, Status } from "../api/services/content/v1/content.ts";
-import { type BlobStore, type Ingest, parseDigest, type Range } from "../content/mod.ts";
-import { alreadyExists, Code, CtrError, invalidArgument, isError, notFound, unavailable } from "../errors.ts";
+import { type BlobStore, parseDigest, type Range } from "../content/mod.ts";
+import { alreadyExists, Code, CtrError, invalidArgument, isError, notFound } from "../errors.ts";
 import type { Publisher } from "../events/mod.ts";
 import { parseFilters } from "../filters/mod.ts";
 import { anyOf } from "../rpc/any.ts";
 import { fromMillis, now } from "../rpc/timestamp.ts";
 import type { Scope } from "../scope.ts";
+import { ContentWriter } from "./content_writer.ts";
 import type { Database } from "./database.ts";
 import { labelsField } from "./fields.ts";
-import { checkScope } from "./identifiers.ts";
+import { checkScope, digestFault } from "./identifiers.ts";
 import { checkLabels, keptLabels, type Labels, updateLabels } from "./labels.ts";
 import { holdByLease, releaseFromLease } from "./leases.ts";
 import { content, type IngestRecord, ingests, namespaces } from "./schema.ts";
@@ -45,7 +46,7 @@ export class ContentStore {
   info(scope: Scope, digest: string): Info {
     checkScope(scope);
     const info = this.#db.get(content, [scope.namespace, digest]);
-    if (!info) throw notFound(`content digest ${digest}`);
+    if (!info) throw missing(digest);
     return info;
   }
 
@@ -72,7 +73,7 @@ export class ContentStore {
     checkScope(scope);
     return this.#db.write((tx): Info => {
       const info = tx.get(content, [scope.namespace, digest]);
-      if (!info) throw notFound(`content digest ${digest}`);
+      if (!info) throw missing(digest);
       const updated = updateLabels(info.labels, labels, paths.length ? paths : ["labels"], (path) => {
         throw invalidArgument(
           `cannot update ${JSON.stringify(path)} field on content info ${JSON.stringify(digest)}`,
@@ -89,7 +90,7 @@ export class ContentStore {
   async delete(scope: Scope, digest: string): Promise<void> {
     checkScope(scope);
     await this.#db.write((tx) => {
-      if (!tx.has(content, [scope.namespace, digest])) throw notFound(`content digest ${digest}`);
+      if (!tx.has(content, [scope.namespace, digest])) throw missing(digest);
       tx.delete(content, [scope.namespace, digest]);
       releaseFromLease(tx, scope, { type: "content", id: digest });
     });
@@ -132,19 +133,29 @@ export class ContentStore {
     checkScope(scope);
     if (!ref) throw invalidArgument("ref must not be empty");
     const { expected = "" } = announced;
-    const { algorithm } = expected ? parseDigest(expected) : { algorithm: "sha256" };
+    if (expected) parseDigest(expected);
     if (expected && this.has(scope, expected)) throw alreadyExists(`content ${expected}`);
     const key = keyOf(scope, ref);
     const ingest = await this.#blobs.ingest(key, `${scope.namespace}/${ref}`);
     try {
-      ingest.use(algorithm);
+      // What an earlier writer left for another blob is of no use to this one.
+      if (this.#isForAnother(scope, ref, announced)) {
+        await ingest.truncate();
+        await this.#forget(scope, ref);
+      }
       const record = await this.#begin(scope, ref, key, announced);
-      const shared = await this.#sharedSize(expected);
+      const shared = await this.#sharedSize(record.expected);
       return new ContentWriter(this, scope, record, ingest, shared);
     } catch (error) {
       await ingest.close();
       throw error;
     }
+  }
+
+  #isForAnother({ namespace }: Scope, ref: string, { expected = "", total = 0 }: Announcement): boolean {
+    const before = this.#db.get(ingests, [namespace, ref]);
+    const differ = <T>(was: T, is: T) => Boolean(was && is && was !== is);
+    return before !== undefined && (differ(before.expected, expected) || differ(before.total, total));
   }
 
   #begin(
@@ -155,9 +166,6 @@ export class ContentStore {
   ): Promise<IngestRecord> {
     return this.#db.write((tx) => {
       const before = tx.get(ingests, [scope.namespace, ref]);
-      if (before && expected && before.expected && before.expected !== expected) {
-        throw invalidArgument(`ref ${ref} was started for ${before.expected}, not for ${expected}`);
-      }
       const record: IngestRecord = {
         ref,
         key,
@@ -174,8 +182,12 @@ export class ContentStore {
 
   /** Length of a blob that another namespace shares with this one. */
   async #sharedSize(expected: string): Promise<number | undefined> {
-    if (!expected || this.#db.keys(content).every(([, digest]) => digest !== expected)) return undefined;
-    return await this.#blobs.size(expected);
+    return expected && this.#isRecorded(expected) ? await this.#blobs.size(expected) : undefined;
+  }
+
+  /** Whether any namespace has the blob. */
+  #isRecorded(digest: string): boolean {
+    return this.#db.keys(namespaces).some(([name]) => this.#db.has(content, [name!, digest]));
   }
 
   /** How far a write is. Throws NotFound. */
@@ -223,19 +235,31 @@ export class ContentStore {
     });
   }
 
-  /** Used by {@linkcode ContentWriter}: the record of a blob, in place of that of its ingest. */
-  async record(scope: Scope, ref: string, digest: string, size: number, labels: Labels): Promise<void> {
+  /**
+   * Used by {@linkcode ContentWriter}: the record of a blob, in place of that of its ingest. False if the namespace
+   * has one already, which then stays as it is.
+   */
+  async record(
+    scope: Scope,
+    ref: string,
+    { digest, size }: { digest: string; size: number },
+    labels: Labels,
+  ): Promise<boolean> {
     const time = now();
     const info = { digest, size: BigInt(size), labels: keptLabels(labels), createdAt: time, updatedAt: time };
-    await this.#db.write((tx) => {
+    const isNew = await this.#db.write((tx) => {
       tx.delete(ingests, [scope.namespace, ref]);
       releaseFromLease(tx, scope, { type: "ingests", id: ref });
       holdByLease(tx, scope, { type: "content", id: digest });
-      if (tx.has(content, [scope.namespace, digest])) return;
+      if (tx.has(content, [scope.namespace, digest])) return false;
       tx.put(content, [scope.namespace, digest], info);
+      return true;
     });
-    const event = anyOf("containerd.events.ContentCreate", ContentCreate, { digest, size: BigInt(size) });
-    this.#publisher.publish(scope.namespace, "/content/create", event);
+    if (isNew) {
+      const event = anyOf("containerd.events.ContentCreate", ContentCreate, { digest, size: info.size });
+      this.#publisher.publish(scope.namespace, "/content/create", event);
+    }
+    return isNew;
   }
 
   /** Used by {@linkcode ContentWriter}: the length of a blob's file, if it is still there. */
@@ -271,123 +295,17 @@ export class ContentStore {
 
   #removeUnlessRecorded(digest: string): Promise<void> {
     return this.alone(digest, async () => {
-      const owners = this.#db.keys(namespaces).filter(([name]) => this.#db.has(content, [name!, digest]));
-      if (owners.length === 0) await this.#blobs.delete(digest);
+      if (!this.#isRecorded(digest)) await this.#blobs.delete(digest);
     });
   }
 }
 
-/** A write under way. Closing it keeps what was written, for a later writer of the same ref. */
-export class ContentWriter implements AsyncDisposable {
-  readonly #store: ContentStore;
-  readonly #scope: Scope;
-  readonly #record: IngestRecord;
-  readonly #ingest: Ingest;
-  /** Length of the blob if another namespace has it: then nothing need be written. */
-  readonly #shared: number | undefined;
-
-  constructor(store: ContentStore, scope: Scope, record: IngestRecord, ingest: Ingest, shared?: number) {
-    this.#store = store;
-    this.#scope = scope;
-    this.#record = record;
-    this.#ingest = ingest;
-    this.#shared = shared;
-  }
-
-  /** The file that the bytes go to, for those who write it themselves and commit with `verified`. */
-  get dataPath(): string {
-    return this.#ingest.dataPath;
-  }
-
-  /** Bytes that are there. */
-  get offset(): number {
-    return this.#shared ?? this.#ingest.offset;
-  }
-
-  /** Whether the bytes are there already, from another namespace. */
-  get isShared(): boolean {
-    return this.#shared !== undefined;
-  }
-
-  get total(): number {
-    return this.#record.total;
-  }
-
-  /** When the write was started, by whatever process. */
-  get startedAt(): number {
-    return this.#record.startedAt;
-  }
-
-  digest(): Promise<string> {
-    return this.#shared === undefined ? this.#ingest.digest() : Promise.resolve(this.#record.expected);
-  }
-
-  /** Appends bytes. */
-  write(bytes: Uint8Array): Promise<void> {
-    return this.#ingest.write(bytes);
-  }
-
-  /** Starts again from nothing. */
-  truncate(): Promise<void> {
-    return this.#ingest.truncate();
-  }
-
-  /**
-   * Makes it a blob of the namespace and closes it.
-   * @throws FailedPrecondition if size or digest are not as demanded, AlreadyExists if the namespace has it
-   */
-  async commit(
-    { size, expected, labels = {}, verified }: {
-      size?: number;
-      expected?: string;
-      labels?: Labels;
-      verified?: { digest: string; size: number };
-    } = {},
-  ): Promise<{ digest: string; size: number }> {
-    checkLabels(labels, "content labels");
-    const wanted = expected || this.#record.expected;
-    const digest = verified?.digest ?? (wanted || await this.digest());
-    return await this.#store.alone(digest, async () => {
-      const done = this.#shared === undefined
-        ? await this.#bytes({ size, expected: wanted, verified })
-        : await this.#takeShared(size);
-      const had = this.#store.has(this.#scope, done.digest);
-      await this.#store.record(this.#scope, this.#record.ref, done.digest, done.size, labels);
-      if (had) throw alreadyExists(`content ${done.digest}`);
-      return done;
-    });
-  }
-
-  async #bytes(demand: Parameters<Ingest["commit"]>[0]): Promise<{ digest: string; size: number }> {
-    const found = demand.verified ?? { digest: await this.#ingest.digest(), size: this.#ingest.offset };
-    try {
-      return await this.#ingest.commit({ ...demand, verified: found });
-    } catch (error) {
-      // Another namespace has the same bytes: they are there, and that is what was asked for.
-      if (isError(error, Code.AlreadyExists)) return found;
-      throw error;
-    }
-  }
-
-  async #takeShared(size?: number): Promise<{ digest: string; size: number }> {
-    const found = { digest: this.#record.expected, size: this.#shared! };
-    if (await this.#store.sizeOnDisk(found.digest) === undefined) {
-      throw unavailable(`content ${found.digest} was deleted by the namespace that had it: write it again`);
-    }
-    if (size && size !== found.size) {
-      throw new CtrError(Code.FailedPrecondition, `unexpected commit size ${found.size}, expected ${size}`);
-    }
-    await this.#ingest.discard();
-    return found;
-  }
-
-  close(): Promise<void> {
-    return this.#ingest.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
+/** NotFound for a digest that the namespace doesn't have, InvalidArgument for what is no digest. */
+function missing(digest: string): CtrError {
+  const fault = digestFault(digest);
+  return fault
+    ? invalidArgument(`${JSON.stringify(digest)}: ${fault}`)
+    : notFound(`content digest ${digest}`);
 }
 
 /** A name for an ingest's directory, whatever characters its ref has. */

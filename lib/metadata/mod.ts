@@ -10,5 +10,6 @@ export { checkLabels, keptLabels, type Labels, updateLabels } from "./labels.ts"
 export { holdByLease, LeaseStore, releaseFromLease } from "./leases.ts";
 export { ensureNamespace, NamespaceStore } from "./namespaces.ts";
 export * as schema from "./schema.ts";
-export { type Announcement, ContentStore, ContentWriter } from "./content.ts";
+export { type Announcement, ContentStore } from "./content.ts";
+export { ContentWriter } from "./content_writer.ts";
 export { SnapshotStore, type Staged } from "./snapshots.ts";

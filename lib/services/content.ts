@@ -64,21 +64,23 @@ async function* write(
   let expected = "";
   try {
     for await (const request of requests) {
+      if (request.total < 0n) throw invalidArgument(`total size ${request.total}`);
       total = agreed("total size", total, Number(request.total));
       expected = agreed("expected digest", expected, request.expected);
       if (!writer) {
         if (!request.ref) throw invalidArgument("first message must have a reference");
         writer = await store.writer(scope, request.ref, { expected, total });
       }
-      if (request.action !== WriteAction.STAT) await append(writer, request, total);
+      if (request.action === WriteAction.WRITE || request.action === WriteAction.COMMIT) {
+        await append(writer, request, total);
+      }
       if (request.action === WriteAction.COMMIT) {
         const { digest, size } = await writer.commit({ size: total, expected, labels: request.labels });
         yield { ...answer(writer, request.action, total), digest, offset: BigInt(size) };
         return;
       }
-      // Hashing what is there costs a copy of the hash's state; only those who ask for the state want it.
-      const digest = request.action === WriteAction.STAT ? await writer.digest() : "";
-      yield { ...answer(writer, request.action, total), digest };
+      // Go's clients keep the digest that the last answer told, and commit by it.
+      yield { ...answer(writer, request.action, total), digest: await writer.digest() };
     }
   } finally {
     await writer?.close();
@@ -93,6 +95,7 @@ function agreed<T extends string | number>(what: string, before: T, said: T): T 
   return said || before;
 }
 
+/** Bytes at offset 0 begin anew, as with containerd; others have to come where the last ones ended. */
 async function append(
   writer: ContentWriter,
   { offset, data }: WriteContentRequest,
@@ -100,6 +103,7 @@ async function append(
 ): Promise<void> {
   const at = Number(offset);
   if (data.length === 0 && at === 0) return;
+  if (at === 0 && writer.offset > 0) await writer.truncate();
   if (at !== writer.offset) {
     throw new CtrError(Code.OutOfRange, `write @${at} must occur at current offset ${writer.offset}`);
   }

@@ -62,7 +62,7 @@ Deno.test("a wrong size or digest is refused in containerd's words, and the inge
   await writer.write(bytes("abc"));
   await assert.rejects(
     writer.commit({ size: 4 }),
-    /unexpected commit size 3, expected 4: failed precondition/,
+    /"ref" failed size validation: 3 != 4: failed precondition/,
   );
   const wrong = sha256("abd");
   await assert.rejects(

@@ -1,6 +1,5 @@
 /** A content store of a test's own, which can be closed and opened again. */
 import { BlobStore } from "../../../lib/content/mod.ts";
-import { createExchange } from "../../../lib/events/mod.ts";
 import { ContentStore, Database } from "../../../lib/metadata/mod.ts";
 import { sha256 } from "./sha256.ts";
 
@@ -8,6 +7,8 @@ export class Fixture implements AsyncDisposable {
   readonly dir: string;
   #db!: Database;
   store!: ContentStore;
+  /** Topics of the events that the store has published. */
+  readonly events: string[] = [];
 
   private constructor(dir: string) {
     this.dir = dir;
@@ -23,7 +24,8 @@ export class Fixture implements AsyncDisposable {
   async reopen(): Promise<void> {
     await this.#db?.close();
     this.#db = await Database.open(`${this.dir}/metadata.kv`);
-    this.store = new ContentStore(this.#db, await BlobStore.open(`${this.dir}/content`), createExchange());
+    const publish = (_namespace: string, topic: string) => void this.events.push(topic);
+    this.store = new ContentStore(this.#db, await BlobStore.open(`${this.dir}/content`), { publish });
   }
 
   get db(): Database {
