@@ -6,26 +6,24 @@
  * without a record, which `sweep` finds.
  */
 import { SnapshotCommit, SnapshotPrepare, SnapshotRemove } from "../api/events/snapshot.ts";
-import { type Info, Kind as WireKind } from "../api/services/snapshots/v1/snapshots.ts";
+import type { Info } from "../api/services/snapshots/v1/snapshots.ts";
 import type { Mount } from "../api/types/mount.ts";
 import { alreadyExists, failedPrecondition, invalidArgument, notFound } from "../errors.ts";
 import type { Publisher } from "../events/mod.ts";
 import { parseFilters } from "../filters/mod.ts";
 import { anyOf } from "../rpc/any.ts";
-import { fromMillis } from "../rpc/timestamp.ts";
 import type { Scope } from "../scope.ts";
 import type { Snapshotter, Usage } from "../snapshots/mod.ts";
 import type { Database, Reader, Transaction } from "./database.ts";
-import { labelsField } from "./fields.ts";
 import { checkScope } from "./identifiers.ts";
 import { checkLabels, keptLabels, type Labels, updateLabels } from "./labels.ts";
 import { holdByLease, releaseFromLease } from "./leases.ts";
-import { sequences, type SnapshotRecord, snapshots } from "./schema.ts";
+import { Numbers } from "./numbers.ts";
+import { type SnapshotRecord, snapshots } from "./schema.ts";
+import { fieldOf, infoOf } from "./snapshot_info.ts";
 
 /** A caller that prepares a snapshot names here the committed one that it wants to make of it. */
 const targetLabel = "containerd.io/snapshot.ref";
-/** How many numbers are taken from the sequence at once: most snapshots then cost one commit. */
-const numbersAtOnce = 64;
 
 /** A snapshot being filled before it has a name; see {@linkcode SnapshotStore.stage}. */
 export interface Staged {
@@ -40,13 +38,12 @@ export class SnapshotStore {
   readonly #snapshotters: ReadonlyMap<string, Snapshotter>;
   /** Directories whose record is still to come. */
   readonly #pending = new Set<string>();
-  #next = 0;
-  #reserved = 0;
-  #reserving: Promise<void> | undefined;
+  readonly #numbers: Numbers;
 
   constructor(db: Database, snapshotters: readonly Snapshotter[], publisher: Publisher) {
     this.#db = db;
     this.#publisher = publisher;
+    this.#numbers = new Numbers(db, "snapshot");
     this.#snapshotters = new Map(snapshotters.map((one) => [one.name, one]));
   }
 
@@ -87,7 +84,7 @@ export class SnapshotStore {
     const driver = this.#driver(snapshotter);
     if (this.#find(this.#db, scope, snapshotter, key)) throw alreadyExists(`snapshot ${JSON.stringify(key)}`);
     const parents = this.#chain(this.#db, scope, snapshotter, parent);
-    const id = await this.#newId();
+    const id = String(await this.#numbers.next());
     const time = Date.now();
     const record = { id, parent, kind, labels: keptLabels(labels), createdAt: time, updatedAt: time };
     return await this.#withDirectory(driver, id, async () => {
@@ -122,7 +119,10 @@ export class SnapshotStore {
     return key ? this.#chain(this.#db, scope, snapshotter, key).map((id) => driver.layerPath!(id)) : [];
   }
 
-  /** Makes the active snapshot `key` the committed one `name`. Its data is synced unless `sync` is false. */
+  /**
+   * Makes the active snapshot `key` the committed one `name`, with `labels` and no others. Its data is synced
+   * unless `sync` is false.
+   */
   async commit(
     scope: Scope,
     snapshotter: string,
@@ -145,7 +145,7 @@ export class SnapshotStore {
       const record: SnapshotRecord = {
         ...active,
         kind: "committed",
-        labels: keptLabels({ ...active.labels, ...labels }),
+        labels: keptLabels(labels),
         createdAt: time,
         updatedAt: time,
         size,
@@ -225,14 +225,7 @@ export class SnapshotStore {
     this.#driver(snapshotter);
     const match = parseFilters(filters);
     const all = this.#db.list(snapshots, [scope.namespace, snapshotter]);
-    return all.map(([key, record]) => infoOf(key[2]!, record)).filter((info) =>
-      match(([field, ...rest]) => {
-        if (field === "name") return info.name;
-        if (field === "parent") return info.parent || undefined;
-        if (field === "kind") return kindNames[info.kind];
-        return labelsField(field, rest, info.labels);
-      })
-    );
+    return all.map(([key, record]) => infoOf(key[2]!, record)).filter((info) => match(fieldOf(info)));
   }
 
   /** Disk use without parents: of a committed snapshot as it was measured once, of others as it is now. */
@@ -262,7 +255,7 @@ export class SnapshotStore {
   /** A directory for a layer whose name and parent come later, by {@linkcode commitStaged}. */
   async stage(snapshotter: string): Promise<Staged> {
     const driver = this.#driver(snapshotter);
-    const id = await this.#newId();
+    const id = String(await this.#numbers.next());
     this.#pending.add(placeOf(snapshotter, id));
     try {
       await driver.create(id, [], "active");
@@ -302,13 +295,21 @@ export class SnapshotStore {
 
   /** Removes directories without a record: what a crash or a collection left. */
   async sweep(): Promise<void> {
-    for (const driver of this.#snapshotters.values()) {
-      const ids = await driver.ids();
-      // Looked at in one moment: what is on disk by then has a record, is about to get one, or is left over.
-      const kept = new Set([...this.#pending, ...this.#recorded(driver.name)]);
-      const orphans = ids.filter((id) => !kept.has(placeOf(driver.name, id)));
-      for (const id of orphans) await driver.remove(id);
-    }
+    for (const driver of this.#snapshotters.values()) await this.#sweep(driver);
+  }
+
+  /** {@linkcode sweep} of one snapshotter, as a client asks for it. */
+  async cleanup(scope: Scope, snapshotter: string): Promise<void> {
+    checkScope(scope);
+    await this.#sweep(this.#driver(snapshotter));
+  }
+
+  async #sweep(driver: Snapshotter): Promise<void> {
+    const ids = await driver.ids();
+    // Looked at in one moment: what is on disk by then has a record, is about to get one, or is left over.
+    const kept = new Set([...this.#pending, ...this.#recorded(driver.name)]);
+    const orphans = ids.filter((id) => !kept.has(placeOf(driver.name, id)));
+    for (const id of orphans) await driver.remove(id);
   }
 
   #recorded(snapshotter: string): string[] {
@@ -337,6 +338,7 @@ export class SnapshotStore {
   }
 
   #driver(name: string): Snapshotter {
+    if (!name) throw invalidArgument("snapshotter argument missing");
     const driver = this.#snapshotters.get(name);
     if (!driver) throw invalidArgument(`snapshotter not loaded: ${name}`);
     return driver;
@@ -372,41 +374,7 @@ export class SnapshotStore {
       .filter(([, record]) => record.parent === key)
       .map(([[, , name]]) => name!);
   }
-
-  async #newId(): Promise<string> {
-    while (this.#next === this.#reserved) await (this.#reserving ??= this.#reserve());
-    return String(++this.#next);
-  }
-
-  async #reserve(): Promise<void> {
-    const last = await this.#db.write((tx) => {
-      const last = tx.get(sequences, ["snapshot"]) ?? 0;
-      tx.put(sequences, ["snapshot"], last + numbersAtOnce);
-      return last;
-    });
-    this.#next = last;
-    this.#reserved = last + numbersAtOnce;
-    this.#reserving = undefined;
-  }
 }
 
 /** A directory's name among all snapshotters. */
 const placeOf = (snapshotter: string, id: string) => `${snapshotter}/${id}`;
-
-const wireKinds = { view: WireKind.VIEW, active: WireKind.ACTIVE, committed: WireKind.COMMITTED };
-const kindNames: Record<number, string> = {
-  [WireKind.VIEW]: "view",
-  [WireKind.ACTIVE]: "active",
-  [WireKind.COMMITTED]: "committed",
-};
-
-function infoOf(name: string, record: SnapshotRecord): Info {
-  return {
-    name,
-    parent: record.parent,
-    kind: wireKinds[record.kind],
-    createdAt: fromMillis(record.createdAt),
-    updatedAt: fromMillis(record.updatedAt),
-    labels: record.labels,
-  };
-}

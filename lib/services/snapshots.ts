@@ -45,9 +45,8 @@ export function snapshotsService(store: SnapshotStore): Service {
       const { size, inodes } = await store.usage(requireNamespace(context), snapshotter, key);
       return { size: BigInt(size), inodes: BigInt(inodes) };
     },
-    async cleanup(_, context) {
-      requireNamespace(context);
-      await store.sweep();
+    async cleanup({ snapshotter }, context) {
+      await store.cleanup(requireNamespace(context), snapshotter);
       return {};
     },
   });

@@ -50,12 +50,12 @@ class Overlay implements Snapshotter {
     await Deno.mkdir(dir, { mode: 0o700 });
     await Deno.mkdir(`${dir}/fs`, { mode: 0o755 });
     if (kind === "active") await Deno.mkdir(`${dir}/work`, { mode: 0o711 });
-    if (parents.length) await this.adopt(id, parents[0]!);
+    if (parents.length) await this.#adopt(id, parents[0]!);
     else await Deno.chmod(`${dir}/fs`, 0o755);
   }
 
   /** The root directory of the mounted tree is the upper one: it must look like the one below. */
-  async adopt(id: string, parent: string): Promise<void> {
+  async #adopt(id: string, parent: string): Promise<void> {
     const { mode, uid, gid } = await Deno.stat(this.layerPath(parent));
     await Deno.chown(this.layerPath(id), uid, gid);
     await Deno.chmod(this.layerPath(id), mode! & 0o7777);

@@ -25,8 +25,6 @@ export type Kind = "view" | "active" | "committed";
 
 export interface Snapshotter extends AsyncDisposable {
   readonly name: string;
-  /** Gives a staged snapshot's root directory the mode and owner of its parent's, where it has one of its own. */
-  adopt?(id: string, parent: string): Promise<void>;
   /** Makes the disk side of an active snapshot or a view. */
   create(id: string, parents: readonly string[], kind: "active" | "view"): Promise<void>;
   /** How to mount it. Calling this changes nothing. */

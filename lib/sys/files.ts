@@ -220,6 +220,8 @@ export interface FileStat {
   readonly uid: number;
   readonly gid: number;
   readonly size: number;
+  /** Allocated, of 512 bytes each. */
+  readonly blocks: number;
   readonly inode: bigint;
   readonly mtime: { seconds: number; nanos: number };
   readonly device: { major: number; minor: number };
@@ -240,6 +242,7 @@ export function statAt(dirFd: number, name: Uint8Array<ArrayBuffer> = EMPTY): Fi
     uid: u32(20),
     gid: u32(24),
     size: Number(statView.getBigUint64(40, true)),
+    blocks: Number(statView.getBigUint64(48, true)),
     inode: statView.getBigUint64(32, true),
     mtime: { seconds: Number(statView.getBigInt64(112, true)), nanos: u32(120) },
     device: { major: u32(128), minor: u32(132) },

@@ -174,6 +174,16 @@ export function snapshotterSuite(name: string, open: (root: string) => Promise<S
     assert.ok(size >= 100_000 && size < 200_000, `${size} bytes`);
   });
 
+  test("usage counts what du counts, whatever bytes a name has, without parents", async (bench) => {
+    const odd = "$(printf 'odd\\377name')";
+    await bench.layer("one", "", "head -c 50000 /dev/zero >below");
+    const mounts = await bench.store.prepare(scope, bench.name, "active", "one");
+    await bench.within(mounts, `mkdir -p a/b; head -c 9000 /dev/urandom >a/b/${odd}; ln -s x a/link`);
+    const { size, inodes } = await bench.store.usage(scope, bench.name, "active");
+    assert.equal(inodes, 5, "the root, a, b, the odd one and the link");
+    assert.ok(size >= 9000 && size < 50_000, `${size} bytes`);
+  });
+
   test("a sweep removes what a crash left without a record, and nothing else", async (bench) => {
     await bench.layer("one", "", "touch f");
     await using snapshotter = await open(bench.scratch.join("snapshots"));
@@ -185,6 +195,10 @@ export function snapshotterSuite(name: string, open: (root: string) => Promise<S
     assert.equal(ids.includes("4711"), false);
     if (staged) assert.ok(ids.includes(staged.id));
     assert.equal(await bench.show("two", "ls"), "f\ng\n");
+    await snapshotter.create("4712", [], "active");
+    await assert.rejects(bench.store.cleanup(scope, "nosuch"), fails(Code.InvalidArgument));
+    await bench.store.cleanup(scope, bench.name);
+    assert.equal((await bench.ids()).includes("4712"), false);
   });
 
   test("labels are kept, changed by paths and found by filters", async (bench) => {
@@ -199,6 +213,7 @@ export function snapshotterSuite(name: string, open: (root: string) => Promise<S
       fails(Code.InvalidArgument),
     );
     await store.commit(scope, name, "target", "k", { labels: { three: "3" }, sync: false });
+    assert.deepEqual(store.stat(scope, name, "target").labels, { three: "3" });
     const again = store.prepare(scope, name, "z", "", { "containerd.io/snapshot.ref": "target" });
     await assert.rejects(again, fails(Code.AlreadyExists));
   });
