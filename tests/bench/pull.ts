@@ -1,6 +1,7 @@
 /** Rows: pull and unpack of five layers by each side's ctr, and how long others wait meanwhile. */
 import { VersionDefinition } from "../../lib/api/services/version/v1/version.ts";
 import { connectGrpc } from "../../lib/rpc/grpc/client.ts";
+import type { Channel } from "../../lib/rpc/service.ts";
 import type { Bench } from "./bench.ts";
 import { alternate, quantile, type Row, type Side, timed } from "./rows.ts";
 import type { Sides } from "./sides.ts";
@@ -23,11 +24,14 @@ export async function measurePull(bench: Bench): Promise<Row[]> {
 export async function measureLatency(bench: Bench): Promise<Row[]> {
   const reference = await bench.layered();
   const waited: Record<Side, number[]> = { ours: [], theirs: [] };
+  await using theirs = await connectGrpc(bench.sides.theirs.address);
+  // Not closed: see Sides.
+  const channels = { theirs, ours: await connectGrpc(bench.sides.ours.address) };
   await alternate(2, async (side) => {
     let done = false;
     const pulling = pull(bench.sides, side, reference).finally(() => done = true);
     pulling.catch(() => {});
-    waited[side].push(...await callUntil(bench.sides[side].address, () => done));
+    waited[side].push(...await callUntil(channels[side], () => done));
     await pulling;
     await remove(bench.sides, side, reference);
     return 0;
@@ -41,8 +45,7 @@ export async function measureLatency(bench: Bench): Promise<Row[]> {
   }];
 }
 
-async function callUntil(address: string, isDone: () => boolean): Promise<number[]> {
-  await using channel = await connectGrpc(address);
+async function callUntil(channel: Channel, isDone: () => boolean): Promise<number[]> {
   const { version } = channel.stub(VersionDefinition);
   const waited: number[] = [];
   while (!isDone()) {

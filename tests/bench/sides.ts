@@ -1,4 +1,10 @@
-/** The two daemons of a comparison, roots in memory, and what each is driven by. */
+/**
+ * The two daemons of a comparison, roots in memory, and what each is driven by.
+ *
+ * Deno's node:http2 may crash when it gets a GOAWAY after some hundred calls (denoland/deno#36788). That is what
+ * an orderly end of a connection sends, so connections of our gRPC client to our daemon are left open, and the
+ * daemon is killed before it is cleaned up.
+ */
 import {
   type Containerd,
   ctrPath,
@@ -47,6 +53,7 @@ export class Sides implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.ours.crash();
     await this.ours[Symbol.asyncDispose]();
     await this.theirs[Symbol.asyncDispose]();
   }
