@@ -1,18 +1,11 @@
 /** The user of a container's process, looked up in the files of its snapshot. */
 import type { Mount } from "../api/types/mount.ts";
-import { mountAll, unmountAll } from "../sys/mod.ts";
+import { withTempMount } from "../sys/mod.ts";
 import { lookUpUser, type User } from "./users.ts";
 
 /** The ids of `user` by the files in `mounts`, which are mounted for a moment. */
-export async function userIn(mounts: readonly Mount[], user: string): Promise<User> {
-  const dir = await Deno.makeTempDir({ prefix: "ctr-user-" });
-  try {
-    mountAll(mounts.map(readOnly), dir);
-    return await lookUpUser(dir, user);
-  } finally {
-    await unmountAll(dir);
-    await Deno.remove(dir);
-  }
+export function userIn(mounts: readonly Mount[], user: string): Promise<User> {
+  return withTempMount(mounts.map(readOnly), (dir) => lookUpUser(dir, user));
 }
 
 /** An overlay without its upper layer can't be changed, nor can its work directory be in use elsewhere. */

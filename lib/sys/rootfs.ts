@@ -41,7 +41,22 @@ const flags: Readonly<Record<string, bigint>> = {
   relatime: 1n << 21n,
   strictatime: 1n << 24n,
 };
-const ignored = new Set(["defaults", "rw", "suid", "dev", "exec", "async", "atime", "loop"]);
+/** Options that take an earlier one back. */
+const cleared: Readonly<Record<string, bigint>> = {
+  rw: MS_RDONLY,
+  suid: 2n,
+  dev: 4n,
+  exec: 8n,
+  async: 16n,
+  nomand: 64n,
+  atime: 1024n,
+  diratime: 2048n,
+  norelatime: 1n << 21n,
+  nostrictatime: 1n << 24n,
+};
+/** Flags of one mount, not of its file system. */
+const PER_MOUNT = MS_RDONLY | 2n | 4n | 8n | 1024n | 2048n | (1n << 21n) | (1n << 24n);
+const ignored = new Set(["defaults", "loop"]);
 /** What mount(2) takes as options: a page, with the NUL. */
 const PAGE = 4095;
 
@@ -55,17 +70,18 @@ function mountOne(mount: Mount, target: string): void {
   const rest: string[] = [];
   for (const option of mount.options) {
     if (flags[option] !== undefined) bits |= flags[option];
+    else if (cleared[option] !== undefined) bits &= ~cleared[option];
     else if (!ignored.has(option)) rest.push(option);
   }
   const { data, directory } = fitted(mount.type, rest);
   const what = `mount ${mount.type} ${mount.source} on ${target}`;
-  if (data.length > PAGE) throw new CtrError(Code.InvalidArgument, `${what}: options longer than a page`);
+  if (bytesOf(data) > PAGE) throw new CtrError(Code.InvalidArgument, `${what}: options longer than a page`);
   const propagation = bits & PROPAGATION;
   const first = bits & ~PROPAGATION;
   inDirectory(directory, () => call(mount.source, target, mount.type, first, data, what));
   // The kernel looks at a bind's other flags only in a second call.
-  if (first & MS_BIND && first & MS_RDONLY) {
-    call("", target, "", (first & ~MS_REC) | MS_REMOUNT, "", `${what} (read-only)`);
+  if (first & MS_BIND && first & PER_MOUNT && !(first & MS_REMOUNT)) {
+    call("", target, "", (first & ~MS_REC) | MS_REMOUNT, "", `${what} (flags)`);
   }
   if (propagation) call("", target, "", propagation | (bits & MS_REC), "", `${what} (propagation)`);
 }
@@ -74,7 +90,7 @@ function mountOne(mount: Mount, target: string): void {
 function fitted(type: string, options: readonly string[]): { data: string; directory?: string } {
   const data = options.join(",");
   const lower = options.find((option) => option.startsWith("lowerdir="));
-  if (data.length <= PAGE || type !== "overlay" || !lower) return { data };
+  if (bytesOf(data) <= PAGE || type !== "overlay" || !lower) return { data };
   const layers = lower.slice("lowerdir=".length).split(":");
   const directory = commonDirectory(layers);
   if (directory === "/") return { data };
@@ -83,6 +99,11 @@ function fitted(type: string, options: readonly string[]): { data: string; direc
     data: options.map((option) => option === lower ? `lowerdir=${short}` : option).join(","),
     directory,
   };
+}
+
+/** The kernel counts bytes, and cuts off without a word what is past the page. */
+function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 function commonDirectory([first = "/", ...rest]: readonly string[]): string {
@@ -110,6 +131,22 @@ function call(source: string, target: string, type: string, bits: bigint, data: 
 
 const UMOUNT_NOFOLLOW = 8;
 const MNT_DETACH = 2;
+
+/** Runs `work` on a directory of its own where `mounts` are mounted meanwhile. */
+export async function withTempMount<T>(
+  mounts: readonly Mount[],
+  work: (dir: string) => Promise<T>,
+): Promise<T> {
+  const dir = await Deno.makeTempDir({ prefix: "longshore-mount-" });
+  try {
+    mountAll(mounts, dir);
+    return await work(dir);
+  } finally {
+    await unmountAll(dir);
+    // Only the empty mount point: were something still mounted, its files would go too.
+    await Deno.remove(dir);
+  }
+}
 
 /** Takes away everything mounted at `target`; nothing there is fine. A busy mount is detached. */
 export async function unmountAll(target: string): Promise<void> {

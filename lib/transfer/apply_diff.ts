@@ -4,7 +4,7 @@ import type { Mount } from "../api/types/mount.ts";
 import { adoptParents, type Form } from "../archive/mod.ts";
 import { invalidArgument, unimplemented } from "../errors.ts";
 import type { Scope } from "../scope.ts";
-import { mountAll, unmountAll } from "../sys/mod.ts";
+import { withTempMount } from "../sys/mod.ts";
 import type { LayerWorkers } from "./layer_workers.ts";
 
 /** What this needs of the content store. */
@@ -53,15 +53,7 @@ export async function applyDiff(
 async function withPlace<T>(mounts: readonly Mount[], work: (place: Place) => Promise<T>): Promise<T> {
   const direct = directPlace(mounts);
   if (direct) return await work(direct);
-  const dir = await Deno.makeTempDir({ prefix: "longshore-mount-" });
-  try {
-    mountAll(mounts, dir);
-    return await work({ dir, form: "plain", parents: [] });
-  } finally {
-    await unmountAll(dir);
-    // Only the empty mount point: were something still mounted, its files would go too.
-    await Deno.remove(dir);
-  }
+  return await withTempMount(mounts, (dir) => work({ dir, form: "plain", parents: [] }));
 }
 
 /** Where the files of one writable overlay or bind really are. */

@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import type { Mount } from "../../../lib/api/types/mount.ts";
+import { Code, isError } from "../../../lib/errors.ts";
+import { mountAll, unmountAll, withTempMount } from "../../../lib/sys/mod.ts";
+import { mountsBelow, Scratch } from "../../harness/mod.ts";
+
+const fails = (code: Code) => (error: unknown) => isError(error, code);
+
+/** A scratch directory with a source to mount and a place to mount it. */
+async function bench() {
+  const scratch = await Scratch.make();
+  const [source, target] = [scratch.join("source"), scratch.join("target")];
+  await Deno.mkdir(source);
+  await Deno.mkdir(target);
+  await Deno.writeTextFile(`${source}/f`, "here");
+  const bind = (...options: string[]): Mount => ({ type: "bind", source, target: "", options });
+  return { scratch, source, target, bind, [Symbol.asyncDispose]: () => scratch[Symbol.asyncDispose]() };
+}
+
+/** The options that the mount table has for the top mount of a directory. */
+async function optionsOf(target: string): Promise<string[]> {
+  const lines = (await Deno.readTextFile("/proc/self/mountinfo")).split("\n");
+  return lines.findLast((line) => line.split(" ")[4] === target)!.split(" ")[5]!.split(",");
+}
+
+Deno.test("a bind has the flags that its options ask for, the last one of two that contradict", async () => {
+  await using b = await bench();
+  mountAll([b.bind("rbind", "ro", "nosuid", "nodev", "noexec")], b.target);
+  const options = await optionsOf(b.target);
+  for (const one of ["ro", "nosuid", "nodev", "noexec"]) assert.ok(options.includes(one), one);
+  assert.equal(await Deno.readTextFile(`${b.target}/f`), "here");
+  await assert.rejects(Deno.writeTextFile(`${b.target}/g`, ""), /Read-only file system/);
+  await unmountAll(b.target);
+  mountAll([b.bind("rbind", "ro", "nosuid", "rw")], b.target);
+  assert.deepEqual((await optionsOf(b.target)).filter((one) => ["ro", "rw", "nosuid"].includes(one)), [
+    "rw",
+    "nosuid",
+  ]);
+});
+
+Deno.test("propagation is set after the mount", async () => {
+  await using b = await bench();
+  mountAll([b.bind("rbind", "rshared")], b.target);
+  assert.match(await Deno.readTextFile("/proc/self/mountinfo"), new RegExp(`${b.target} .* shared:\\d+ `));
+});
+
+Deno.test("what is no flag is data for the file system", async () => {
+  await using b = await bench();
+  mountAll(
+    [{ type: "tmpfs", source: "tmpfs", target: "", options: ["nosuid", "size=1m", "mode=700"] }],
+    b.target,
+  );
+  assert.equal((await Deno.stat(b.target)).mode! & 0o777, 0o700);
+  const wrong = { type: "tmpfs", source: "tmpfs", target: "", options: ["nosuch=1"] };
+  assert.throws(() => mountAll([wrong], b.target), fails(Code.InvalidArgument));
+});
+
+Deno.test("unmountAll takes all mounts of a directory, also busy ones, and minds no absence", async () => {
+  await using b = await bench();
+  mountAll([b.bind("bind"), b.bind("bind", "ro"), b.bind("bind")], b.target);
+  using _busy = await Deno.open(`${b.target}/f`);
+  await unmountAll(b.target);
+  await unmountAll(b.target);
+  await unmountAll(`${b.target}/nosuch`);
+  assert.deepEqual(mountsBelow(b.scratch.path), []);
+});
+
+Deno.test("a symlink in the place of a mount point leads unmountAll nowhere", async () => {
+  await using b = await bench();
+  mountAll([b.bind("bind")], b.target);
+  await Deno.symlink(b.target, b.scratch.join("link"));
+  await unmountAll(b.scratch.join("link"));
+  assert.equal(mountsBelow(b.scratch.path).length, 1);
+});
+
+Deno.test("withTempMount leaves no mount, whether its work succeeds or not", async () => {
+  await using b = await bench();
+  let place = "";
+  const read = (dir: string) => Deno.readTextFile(`${place = dir}/f`);
+  assert.equal(await withTempMount([b.bind("rbind", "ro")], read), "here");
+  await assert.rejects(Deno.stat(place), Deno.errors.NotFound);
+  const failing = (dir: string) => Promise.reject(new Error(`no luck in ${place = dir}`));
+  await assert.rejects(withTempMount([b.bind("rbind")], failing), /no luck/);
+  await assert.rejects(Deno.stat(place), Deno.errors.NotFound);
+  const missing = { ...b.bind("rbind"), source: b.scratch.join("nosuch") };
+  await assert.rejects(withTempMount([b.bind("rbind"), missing], read), fails(Code.NotFound));
+  const table = await Deno.readTextFile("/proc/self/mountinfo");
+  assert.equal(table.includes(b.source), false, "a bind's source is in the table");
+  assert.equal(await Deno.readTextFile(`${b.source}/f`), "here");
+});
+
+Deno.test("overlay options longer than a page mount if the layers share a directory, else they are refused", async () => {
+  await using b = await bench();
+  const long = b.scratch.join("d".repeat(60));
+  const layers = Array.from({ length: 100 }, (_, n) => `${long}/${n}/fs`);
+  for (const [n, layer] of layers.entries()) {
+    await Deno.mkdir(layer, { recursive: true });
+    await Deno.writeTextFile(`${layer}/file${n}`, "");
+  }
+  const before = Deno.cwd();
+  const overlay = (lower: string[]): Mount => ({
+    type: "overlay",
+    source: "overlay",
+    target: "",
+    options: [`lowerdir=${lower.join(":")}`],
+  });
+  mountAll([overlay(layers)], b.target);
+  assert.equal([...Deno.readDirSync(b.target)].length, 100);
+  assert.equal(Deno.cwd(), before);
+  const apart = layers.map((layer, n) => n % 2 ? layer : `/other${layer}`);
+  assert.throws(() => mountAll([overlay(apart)], b.target), /longer than a page/);
+});
