@@ -39,15 +39,59 @@ async function work(job: LayerJob) {
 
 async function run(job: LayerJob, signal: AbortSignal): Promise<LayerResult> {
   using sink = job.target ? unpacking(job.target) : hashing();
-  const feed = progressing(sink);
   if ("file" in job.source) {
     using file = await Deno.open(job.source.file);
-    await readInto(file, Infinity, feed, signal);
-  } else await fetchInto(job, feed, signal);
+    await readInto(file, Infinity, progressing(sink), signal);
+    signal.throwIfAborted();
+    const result = sink.finish();
+    verify(result, job.expected);
+    return result;
+  }
+  using lasting = outlasting(sink);
+  await fetchInto(job, progressing(lasting), signal);
   signal.throwIfAborted();
-  const result = sink.finish();
-  verify(result, job.ingest ?? job.expected);
-  return result;
+  try {
+    const result = lasting.finish();
+    verify(result, job.ingest);
+    return result;
+  } catch (error) {
+    if (isBadInput(error)) await verifyFile(job.ingest!, signal);
+    throw error;
+  }
+}
+
+/**
+ * A sink that takes a blob to its end though what is in it can't be unpacked, and fails only then: bytes that
+ * aren't those asked for have to be told from an image that is broken as it was made.
+ */
+function outlasting(sink: Sink): Sink {
+  let failed: { error: unknown } | undefined;
+  return {
+    push(bytes) {
+      if (failed) return;
+      try {
+        sink.push(bytes);
+      } catch (error) {
+        if (!isBadInput(error)) throw error;
+        failed = { error };
+      }
+    },
+    finish() {
+      if (failed) throw failed.error;
+      return sink.finish();
+    },
+    [Symbol.dispose]() {},
+  };
+}
+
+const isBadInput = (error: unknown) => error instanceof CtrError && error.code === Code.InvalidArgument;
+
+/** Throws FailedPrecondition if the file doesn't hold what it should. */
+async function verifyFile(ingest: NonNullable<LayerJob["ingest"]>, signal: AbortSignal) {
+  using file = await Deno.open(ingest.path);
+  using sink = hashing();
+  await readInto(file, Infinity, (bytes) => sink.push(bytes), signal);
+  verify(sink.finish(), ingest);
 }
 
 function unpacking(target: NonNullable<LayerJob["target"]>): Sink {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { Code, CtrError } from "../../../lib/errors.ts";
+import type { BlobRequest } from "../../../lib/remotes/mod.ts";
 import { applyDiff, InterruptedError, type LayerJob, LayerWorkers } from "../../../lib/transfer/mod.ts";
 import { must, Scratch } from "../../harness/mod.ts";
 import { makeTar } from "../../harness/tar.ts";
@@ -231,12 +232,32 @@ Deno.test("a body with other bytes fails by its digest", async () => {
   await using bench = await Bench.make();
   const other = new Uint8Array(gzipSync(makeTar([{ name: "evil", body: random(3 << 20) }]), { level: 0 }));
   bench.answer = () => new Response(other.subarray(0, layer.length));
-  await assert.rejects(bench.workers.run(bench.blobJob()));
-  const job = { ...bench.blobJob(), target: undefined };
-  await assert.rejects(
-    bench.workers.run(job),
-    fails(Code.FailedPrecondition, new RegExp(`${digest}: its bytes`)),
-  );
+  const html = new TextEncoder().encode("<html>".padEnd(layer.length, "x"));
+  for (const body of [other.subarray(0, layer.length), html]) {
+    bench.answer = () => new Response(body);
+    for (const job of [bench.blobJob(), { ...bench.blobJob(), target: undefined }]) {
+      await assert.rejects(
+        bench.workers.run(job),
+        fails(Code.FailedPrecondition, new RegExp(`${digest}: its bytes have the digest ${sha256(body)}`)),
+      );
+    }
+  }
+});
+
+Deno.test("a blob whose own bytes can't be unpacked fails as bad input after all of it came", async () => {
+  await using bench = await Bench.make();
+  const html = new TextEncoder().encode("<html>".repeat(200_000));
+  const [digest, size] = [sha256(html), html.length];
+  const { source, ...job } = bench.blobJob();
+  const blob = { ...(source as { blob: BlobRequest }).blob, digest, size };
+  bench.answer = () => new Response(html);
+  const bad = { ...job, source: { blob }, ingest: { ...job.ingest!, digest, size } };
+  await assert.rejects(bench.workers.run(bad), fails(Code.InvalidArgument, /wrong checksum|not a tar/));
+  assert.deepEqual(await Deno.readFile(bench.ingest), html);
+  bench.answer = (request) => bench.blob(request);
+  await Deno.remove(bench.target, { recursive: true });
+  await Deno.mkdir(bench.target);
+  assert.equal((await bench.workers.run(bench.blobJob())).digest, sha256(layer));
 });
 
 Deno.test("Diff.Apply unpacks into an overlay's upper directory and a bind's source", async () => {

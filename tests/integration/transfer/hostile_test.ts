@@ -21,8 +21,8 @@ interface Bad {
 const cases: Bad[] = [
   {
     name: "a layer with other bytes",
-    code: Code.InvalidArgument,
-    message: /small:1: sha256:\w+: gzip: incorrect data/,
+    code: Code.FailedPrecondition,
+    message: /small:1: .*blob sha256:\w+: its bytes have the digest sha256:\w+/,
     answers: (seen, image) =>
       isLayer(seen, image)
         ? new Response(image.layer.map((byte, n) => n === 100_000 ? ~byte : byte))
@@ -50,8 +50,8 @@ const cases: Bad[] = [
   },
   {
     name: "a page of HTML for a layer",
-    code: Code.InvalidArgument,
-    message: /small:1: sha256:\w+: .*not a tar/,
+    code: Code.FailedPrecondition,
+    message: /small:1: .*blob sha256:\w+: its bytes have the digest sha256:\w+/,
     answers: (seen, image) =>
       isLayer(seen, image) ? new Response("<html>".padEnd(image.layer.length, "x")) : undefined,
   },
