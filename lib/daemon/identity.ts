@@ -15,13 +15,15 @@ export async function identify(config: Config, snapshotters: readonly string[]):
 }
 
 async function keptUuid(path: string): Promise<string> {
-  try {
-    return (await Deno.readTextFile(path)).trim();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  const kept = await Deno.readTextFile(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  });
+  if (kept.trim()) return kept.trim();
   const uuid = crypto.randomUUID();
-  await Deno.writeTextFile(path, uuid, { mode: 0o600 });
+  // Renamed into place: a crash must not leave an empty one, which every such daemon would share.
+  await Deno.writeTextFile(`${path}.new`, uuid, { mode: 0o600 });
+  await Deno.rename(`${path}.new`, path);
   return uuid;
 }
 

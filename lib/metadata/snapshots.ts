@@ -8,7 +8,7 @@
 import { SnapshotCommit, SnapshotPrepare, SnapshotRemove } from "../api/events/snapshot.ts";
 import type { Info } from "../api/services/snapshots/v1/snapshots.ts";
 import type { Mount } from "../api/types/mount.ts";
-import { alreadyExists, failedPrecondition, invalidArgument, notFound } from "../errors.ts";
+import { alreadyExists, failedPrecondition, invalidArgument, notFound, unavailable } from "../errors.ts";
 import type { Publisher } from "../events/mod.ts";
 import { parseFilters } from "../filters/mod.ts";
 import { anyOf } from "../rpc/any.ts";
@@ -89,7 +89,13 @@ export class SnapshotStore {
     const record = { id, parent, kind, labels: keptLabels(labels), createdAt: time, updatedAt: time };
     return await this.#withDirectory(driver, id, async () => {
       await driver.create(id, parents, kind);
-      await this.#db.write((tx) => this.#add(tx, scope, snapshotter, key, record));
+      await this.#db.write((tx) => {
+        // By now the parent's name may stand for another snapshot than the one this was made on.
+        if (this.#chain(tx, scope, snapshotter, parent)[0] !== parents[0]) {
+          throw unavailable(`parent snapshot ${parent} was replaced while ${key} was made`);
+        }
+        this.#add(tx, scope, snapshotter, key, record);
+      });
       return driver.mounts(id, parents, kind);
     });
   }
@@ -139,6 +145,8 @@ export class SnapshotStore {
     const { size, inodes } = await driver.usage(id);
     await this.#db.write((tx) => {
       const active = this.#committable(tx, scope, snapshotter, name, key);
+      // What gets the name must be what was synced and measured.
+      if (active.id !== id) throw unavailable(`snapshot ${key} was replaced during its commit`);
       const time = Date.now();
       tx.delete(snapshots, [scope.namespace, snapshotter, key]);
       releaseFromLease(tx, scope, { type: `snapshots/${snapshotter}`, id: key });
@@ -293,7 +301,7 @@ export class SnapshotStore {
     this.#pending.delete(placeOf(snapshotter, id));
   }
 
-  /** Removes directories without a record: what a crash or a collection left. */
+  /** Removes directories without a record, what a crash or a collection left, and waits until their space is free. */
   async sweep(): Promise<void> {
     for (const driver of this.#snapshotters.values()) await this.#sweep(driver);
   }
@@ -309,7 +317,11 @@ export class SnapshotStore {
     // Looked at in one moment: what is on disk by then has a record, is about to get one, or is left over.
     const kept = new Set([...this.#pending, ...this.#recorded(driver.name)]);
     const orphans = ids.filter((id) => !kept.has(placeOf(driver.name, id)));
-    for (const id of orphans) await driver.remove(id);
+    // One that can't be removed, since somebody mounted something on it, keeps no other.
+    const results = await Promise.allSettled(orphans.map((id) => driver.remove(id)));
+    await driver.removed();
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed) throw failed.reason;
   }
 
   #recorded(snapshotter: string): string[] {

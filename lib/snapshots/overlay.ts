@@ -2,7 +2,7 @@
  * The overlay snapshotter: a snapshot is a directory `fs` over those of its parents, mounted with overlayfs.
  *
  * `<root>/<id>/fs` holds the changes, `<root>/<id>/work` is overlayfs's own. A removed one is first renamed to
- * `rm-<id>`: it is gone at once, and what a crash leaves of it is swept at the next start.
+ * `rm-<id>-<random>`: it is gone at once, and what a crash leaves of it is swept at the next start.
  */
 import type { Mount } from "../api/types/mount.ts";
 import { syncFilesystem } from "../sys/mod.ts";
@@ -47,6 +47,8 @@ class Overlay implements Snapshotter {
 
   async create(id: string, parents: readonly string[], kind: "active" | "view"): Promise<void> {
     const dir = `${this.#root}/${id}`;
+    // Numbers are given once: what is there already was left by somebody whose records are lost.
+    await this.remove(id);
     await Deno.mkdir(dir, { mode: 0o700 });
     await Deno.mkdir(`${dir}/fs`, { mode: 0o755 });
     if (kind === "active") await Deno.mkdir(`${dir}/work`, { mode: 0o711 });
@@ -77,7 +79,8 @@ class Overlay implements Snapshotter {
   }
 
   async remove(id: string): Promise<void> {
-    const gone = `${this.#root}/${removed}${id}`;
+    // A name of its own: what an earlier removal could not delete may still be there.
+    const gone = `${this.#root}/${removed}${id}-${crypto.randomUUID()}`;
     try {
       await Deno.rename(`${this.#root}/${id}`, gone);
     } catch (error) {
@@ -85,6 +88,10 @@ class Overlay implements Snapshotter {
       throw error;
     }
     this.#removals.start(gone);
+  }
+
+  removed(): Promise<void> {
+    return this.#removals.finished();
   }
 
   usage(id: string): Promise<Usage> {

@@ -31,7 +31,10 @@ export interface Snapshotter extends AsyncDisposable {
   mounts(id: string, parents: readonly string[], kind: "active" | "view"): Mount[];
   /** Syncs an active snapshot's data (unless `sync` is false) so that it may become a parent. */
   commit(id: string, options?: { sync?: boolean }): Promise<void>;
+  /** Takes it away; its space may come free later. Nothing there is fine. */
   remove(id: string): Promise<void>;
+  /** Waits until the space of all that was removed before this call is free. */
+  removed(): Promise<void>;
   usage(id: string): Promise<Usage>;
   /** Every id that has something on disk. */
   ids(): Promise<string[]>;

@@ -51,6 +51,10 @@ Deno.test("the uuid stays with the root; pid and PID namespace are this process'
   await using other = await makePlace();
   await prepareDirectories(other.config);
   assert.notEqual((await identify(other.config, [])).uuid, first.uuid);
+  await Deno.writeTextFile(`${other.config.root}/uuid`, "");
+  const mended = (await identify(other.config, [])).uuid;
+  assert.match(mended, /^[0-9a-f-]{36}$/);
+  assert.equal((await identify(other.config, [])).uuid, mended);
 });
 
 Deno.test("the log writes a line an event, from its level on, and quotes what would break a line", () => {
