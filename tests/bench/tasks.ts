@@ -47,7 +47,7 @@ async function makePlaces(client: Client, reference: string): Promise<Place[]> {
   const image = await client.image(reference);
   const places: Place[] = [];
   for (let n = 0; n < width; n++) {
-    const { id } = await client.newContainer(`task${n}`, { image, args: ["true"] });
+    const { id } = await client.newContainer(`bench${Deno.pid}-task${n}`, { image, args: ["true"] });
     const request = { snapshotter: "overlayfs", key: id };
     const { mounts } = await client.stub(SnapshotsDefinition).mounts(request);
     places.push({ containerId: id, rootfs: mounts });
