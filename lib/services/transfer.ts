@@ -63,22 +63,25 @@ async function pull(
   store: ImageStore,
   watch: TransferOptions,
 ): Promise<void> {
-  const [unpack] = store.unpacks;
   const auth = resolver?.authStream
     ? credentialsOver(streams, scope, resolver.authStream, reference)
     : undefined;
-  await transfer.pull(scope, {
+  const request = {
     reference,
     name: store.name,
     labels: store.labels,
-    platforms: store.platforms.length ? store.platforms : unpack?.platform ? [unpack.platform] : [],
+    platforms: store.platforms.length
+      ? store.platforms
+      : store.unpacks.flatMap(({ platform }) => platform ?? []),
     allPlatforms: store.allMetadata,
-    unpack: unpack !== undefined,
-    snapshotter: unpack?.snapshotter,
     plainHttp: resolver?.defaultScheme === "http",
     headers: lowerCase(resolver?.headers ?? {}),
     auth,
-  }, watch);
+  };
+  const snapshotters = new Set(store.unpacks.map(({ snapshotter }) => snapshotter));
+  if (snapshotters.size === 0) await transfer.pull(scope, { ...request, unpack: false }, watch);
+  // What the first has fetched is there for the others.
+  for (const snapshotter of snapshotters) await transfer.pull(scope, { ...request, snapshotter }, watch);
 }
 
 const lowerCase = (headers: Record<string, string>) =>
