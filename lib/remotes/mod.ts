@@ -3,6 +3,7 @@ export { Authorizer, type Credentials, type CredentialsFor } from "./authorizer.
 export { type BlobRequest, type BlobSource, openBlob } from "./blob.ts";
 export { type Challenge, parseChallenges } from "./challenge.ts";
 export { baseUrl, type Capability, defaultHosts, type HostsFor, type RegistryHost } from "./hosts.ts";
+export { hostsFromDir } from "./hosts_dir.ts";
 export { delay, type Patience } from "./http.ts";
 export { formatReference, normalizeReference, parseReference, type Reference } from "./reference.ts";
 export { LARGEST_MANIFEST, Remote, type RemoteOptions, type Target } from "./remote.ts";

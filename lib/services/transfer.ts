@@ -75,6 +75,7 @@ async function pull(
       : store.unpacks.flatMap(({ platform }) => platform ?? []),
     allPlatforms: store.allMetadata,
     plainHttp: resolver?.defaultScheme === "http",
+    hostsDir: resolver?.hostDir,
     headers: lowerCase(resolver?.headers ?? {}),
     auth,
   };

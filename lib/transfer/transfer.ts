@@ -7,6 +7,7 @@ import {
   type Credentials,
   type CredentialsFor,
   defaultHosts,
+  hostsFromDir,
   type Patience,
   Remote,
 } from "../remotes/mod.ts";
@@ -32,6 +33,8 @@ export interface PullRequest {
   readonly snapshotter?: string;
   readonly auth?: Credentials | CredentialsFor;
   readonly plainHttp?: boolean;
+  /** A directory of hosts.toml files. */
+  readonly hostsDir?: string;
   /** Sent with each request to the registry. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly maxConcurrentDownloads?: number;
@@ -68,7 +71,15 @@ export class Transfer {
     const plan = planOf(request);
     // Those who show the same credentials for the same thing share the whole of it; blobs are shared anyway.
     const who = typeof request.auth === "function" ? ++this.#anonymous : request.auth;
-    const key = JSON.stringify(["pull", scope, plan, who, request.plainHttp, request.headers]);
+    const key = JSON.stringify([
+      "pull",
+      scope,
+      plan,
+      who,
+      request.plainHttp,
+      request.hostsDir,
+      request.headers,
+    ]);
     try {
       return await this.#flights.join<Image, Progress>(key, async (signal, report) => {
         const held = await this.#holds.hold(scope, request.reference);
@@ -90,8 +101,9 @@ export class Transfer {
     return await saveImage(this.#rooms.images, scope, { ...image, name: to });
   }
 
-  #remoteFor({ reference, auth, plainHttp, headers, patience }: PullRequest): Remote {
-    const hosts = defaultHosts({ plainHttp, headers });
+  #remoteFor({ reference, auth, plainHttp, hostsDir, headers, patience }: PullRequest): Remote {
+    const usual = defaultHosts({ plainHttp, headers });
+    const hosts = hostsDir ? hostsFromDir(hostsDir, usual) : usual;
     const credentials: CredentialsFor = typeof auth === "function" ? auth : () => auth;
     return new Remote(reference, { hosts, credentials, patience });
   }
