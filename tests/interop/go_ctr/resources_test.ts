@@ -98,7 +98,7 @@ const snapshots: Step[] = [
   step("snapshots", "rm", "n1"),
   step("snapshots", "rm", "nosuch"),
   step("snapshots", "--snapshotter", "nosuch", "ls"),
-  step("snapshots", "rm", "k2", "v1", "n1"),
+  step("snapshots", "rm", "v1", "k2", "n1"),
   step("snapshots", "ls"),
 ];
 
