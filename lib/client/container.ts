@@ -19,6 +19,7 @@ import { anyJson } from "../rpc/any.ts";
 import { type CallOptions, complete } from "../rpc/service.ts";
 import type { Image } from "./image.ts";
 import { type Io, noIo } from "./io.ts";
+import { createLease } from "./lease.ts";
 import type { Services } from "./services.ts";
 import { Task } from "./task.ts";
 
@@ -52,8 +53,11 @@ export async function createContainer(
   const { snapshot: snapshotKey = id, ...call } = given;
   const snapshots = services.stub(SnapshotsDefinition);
   const config = await image?.config() ?? {};
+  // Until the record is there nothing but a lease keeps a collection from taking the snapshot.
+  await using lease = image && !call.lease ? await createLease(services, call) : undefined;
+  const held = { ...call, lease: call.lease ?? lease?.id };
   const rootfs = image
-    ? (await snapshots.prepare({ snapshotter, key: snapshotKey, parent: await image.chainId() }, call)).mounts
+    ? (await snapshots.prepare({ snapshotter, key: snapshotKey, parent: await image.chainId() }, held)).mounts
     : [];
   try {
     const fromImage = image ? [withImageConfig(config, args)] : [];

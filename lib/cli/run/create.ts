@@ -4,6 +4,7 @@ import type { Image } from "../../api/services/images/v1/images.ts";
 import { SnapshotsDefinition } from "../../api/services/snapshots/v1/snapshots.ts";
 import type { Mount } from "../../api/types/mount.ts";
 import { Options } from "../../api/types/runc/options/oci.ts";
+import { createLease } from "../../client/lease.ts";
 import { containerLabels, type ImageConfig, specUrl } from "../../oci/mod.ts";
 import { anyJson, anyOf } from "../../rpc/any.ts";
 import { complete } from "../../rpc/service.ts";
@@ -34,7 +35,9 @@ export async function createContainer(daemon: Daemon, call: Call): Promise<Start
   if (flags.on("rootfs")) return await createOnDirectory(daemon, call, from, id, args);
   const source = await sourceOf(daemon, call, await imageToRun(daemon, call, from));
   const snapshotter = flags.text("snapshotter") || defaultSnapshotter;
-  const snapshots = daemon.stub(SnapshotsDefinition);
+  // Until the record is there nothing but the lease keeps a collection from taking the snapshot.
+  await using lease = await createLease(daemon);
+  const snapshots = daemon.stub(SnapshotsDefinition, { lease: lease.id });
   const labels = parseLabels(flags.list("snapshotter-label"));
   const { mounts } = await snapshots.prepare({ snapshotter, key: id, parent: source.parent, labels });
   try {
