@@ -1,5 +1,6 @@
 /** `ctr daemon`: serves until SIGTERM or SIGINT. */
 import { type Flags, loadConfig } from "./config.ts";
+import { keepGateway } from "./gateway.ts";
 import { serve } from "./serve.ts";
 
 /** Runs a daemon until it is told to end. Throws what {@linkcode serve} throws. */
@@ -8,6 +9,8 @@ export async function runDaemon(flags: Flags): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => told.resolve(signal));
   }
-  await using daemon = await serve(await loadConfig(flags));
+  await using daemon = await serve(await loadConfig(flags), {
+    grpcBy: (log) => (config, services) => keepGateway(config, services, log),
+  });
   daemon.log("info", "ending", { signal: await told.promise });
 }

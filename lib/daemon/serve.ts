@@ -5,7 +5,7 @@ import type { Channel } from "../rpc/service.ts";
 import { lockFile } from "../sys/mod.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { prepareDirectories } from "./directories.ts";
-import { listen } from "./listen.ts";
+import { listen, type ServeGrpc } from "./listen.ts";
 import { createLog, type Log } from "./log.ts";
 import { openRooms } from "./rooms.ts";
 import { servicesOf } from "./services.ts";
@@ -19,12 +19,15 @@ export interface Daemon extends AsyncDisposable {
 }
 
 /**
- * Starts a daemon in this process.
+ * Starts a daemon in this process. `grpcBy`: how gRPC is served, if not by this process too.
  *
  * Throws FailedPrecondition if another daemon holds the root (naming it) or serves the address, InvalidArgument
  * for a bad configuration.
  */
-export async function serve(given: Config | Partial<Config> = {}): Promise<Daemon> {
+export async function serve(
+  given: Config | Partial<Config> = {},
+  { grpcBy }: { grpcBy?: (log: Log) => ServeGrpc } = {},
+): Promise<Daemon> {
   const config: Config = { ...await loadConfig({ root: given.root, state: given.state }), ...given };
   const log = createLog(config.logLevel);
   const stack = new AsyncDisposableStack();
@@ -33,7 +36,7 @@ export async function serve(given: Config | Partial<Config> = {}): Promise<Daemo
     stack.use(await lockRoot(config.root));
     const rooms = stack.use(await openRooms(config, log));
     const services = servicesOf(config, rooms);
-    stack.use(await listen(config, services));
+    stack.use(await listen(config, services, grpcBy?.(log)));
     stack.defer(rooms.release);
     if (config.unused.length) {
       log("warn", "configuration keys without use", { keys: config.unused.join(" ") });

@@ -22,18 +22,24 @@ import {
 import { errorOf } from "../status.ts";
 import { Flag, type Frame, FrameType, FrameWriter, readFrames } from "./frame.ts";
 
-/** Connects to the socket at `path`. Throws Unavailable, naming the path, if nobody listens. */
-export async function connectTtrpc(path: string): Promise<Channel> {
-  return new TtrpcChannel(path, await Connection.open(path));
+/**
+ * Connects to the socket at `path`. Throws Unavailable, naming the path, if nobody listens.
+ * `limit`: the longest message in bytes, where the server has another than the protocol's.
+ */
+export async function connectTtrpc(path: string, { limit }: { limit?: number } = {}): Promise<Channel> {
+  return new TtrpcChannel(path, limit, await Connection.open(path, limit));
 }
 
 class TtrpcChannel implements Channel {
   readonly #path: string;
+  readonly #limit: number | undefined;
   readonly #unary: Connection;
   readonly #streaming = new Set<Connection>();
+  #closed = false;
 
-  constructor(path: string, unary: Connection) {
+  constructor(path: string, limit: number | undefined, unary: Connection) {
     this.#path = path;
+    this.#limit = limit;
     this.#unary = unary;
   }
 
@@ -64,7 +70,11 @@ class TtrpcChannel implements Channel {
   }
 
   async *#stream(service: string, method: MethodDefinition, request: unknown, options: CallOptions) {
-    const connection = await Connection.open(this.#path);
+    const connection = await Connection.open(this.#path, this.#limit);
+    if (this.#closed) {
+      connection.close();
+      throw unavailable("the connection is closed");
+    }
     this.#streaming.add(connection);
     let feeding: Promise<void> | undefined;
     try {
@@ -99,6 +109,7 @@ class TtrpcChannel implements Channel {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
     this.#unary.close();
     for (const connection of this.#streaming) connection.close();
     return Promise.resolve();
@@ -113,15 +124,15 @@ class Connection {
   #nextStream = 1;
   #lost: unknown;
 
-  private constructor(conn: Deno.Conn) {
+  private constructor(conn: Deno.Conn, limit: number | undefined) {
     this.#conn = conn;
-    this.#writer = new FrameWriter(conn);
-    this.#read();
+    this.#writer = new FrameWriter(conn, limit);
+    this.#read(limit);
   }
 
-  static async open(path: string): Promise<Connection> {
+  static async open(path: string, limit?: number): Promise<Connection> {
     try {
-      return new Connection(await Deno.connect({ transport: "unix", path }));
+      return new Connection(await Deno.connect({ transport: "unix", path }), limit);
     } catch (error) {
       throw unavailable(`cannot connect to ${path}: ${(error as Error).message}`, { cause: error });
     }
@@ -147,9 +158,9 @@ class Connection {
     }
   }
 
-  async #read(): Promise<void> {
+  async #read(limit: number | undefined): Promise<void> {
     try {
-      for await (const frame of readFrames(this.#conn)) {
+      for await (const frame of readFrames(this.#conn, limit)) {
         const room = this.#calls.get(frame.stream)?.take(frame);
         if (room) await room;
       }

@@ -17,7 +17,7 @@ export interface Frame {
   payload: Uint8Array;
 }
 
-/** The longest payload either side may send. */
+/** The longest payload either side may send, unless both have agreed on another. */
 export const maxPayload = 4 << 20;
 
 const headerLength = 10;
@@ -37,16 +37,18 @@ export class ProtocolError extends CtrError {
 /** Sends frames over a connection, one after the other. */
 export class FrameWriter {
   readonly #conn: Deno.Conn;
+  readonly #limit: number;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(conn: Deno.Conn) {
+  constructor(conn: Deno.Conn, limit = maxPayload) {
     this.#conn = conn;
+    this.#limit = limit;
   }
 
   /** Resolves when the kernel has taken the frame: callers that wait for it feel the peer's pace. */
   send(stream: number, type: number, flags: number, payload: Uint8Array = empty): Promise<void> {
-    if (payload.length > maxPayload) {
-      const text = `ttrpc: message of ${payload.length} bytes is longer than ${maxPayload}`;
+    if (payload.length > this.#limit) {
+      const text = `ttrpc: message of ${payload.length} bytes is longer than ${this.#limit}`;
       return Promise.reject(new CtrError(Code.ResourceExhausted, text));
     }
     const together = payload.length <= longestCopied;
@@ -69,7 +71,10 @@ export class FrameWriter {
 }
 
 /** Reads frames from a connection until its end. Throws {@linkcode ProtocolError} for what is not one. */
-export async function* readFrames(conn: Deno.Conn): AsyncGenerator<Frame, void, undefined> {
+export async function* readFrames(
+  conn: Deno.Conn,
+  limit = maxPayload,
+): AsyncGenerator<Frame, void, undefined> {
   const source = new Source(conn);
   while (true) {
     const header = await source.take(headerLength);
@@ -77,7 +82,7 @@ export async function* readFrames(conn: Deno.Conn): AsyncGenerator<Frame, void, 
     const view = new DataView(header.buffer, header.byteOffset, headerLength);
     const length = view.getUint32(0);
     const frame = { stream: view.getUint32(4), type: header[8]!, flags: header[9]!, payload: empty };
-    if (length > maxPayload) {
+    if (length > limit) {
       await source.skip(length);
       yield { ...frame, type: oversize };
       continue;

@@ -20,12 +20,16 @@ interface Method {
   handler: ((request: any, context: CallContext) => any) | undefined;
 }
 
-/** Serves `services` on a listener, which it closes in the end. */
-export function serveTtrpc(listener: Deno.Listener, services: readonly Service[]): Server {
+/** Serves `services` on a listener, which it closes in the end. `limit`: the longest message, in bytes. */
+export function serveTtrpc(
+  listener: Deno.Listener,
+  services: readonly Service[],
+  { limit = maxPayload }: { limit?: number } = {},
+): Server {
   const methods = tableOf(services);
   const connections = new Map<ServerConnection, Promise<void>>();
   const accepting = accept(listener, (conn) => {
-    const connection = new ServerConnection(conn, methods);
+    const connection = new ServerConnection(conn, methods, limit);
     connections.set(connection, connection.serve().finally(() => connections.delete(connection)));
   });
   const shutdown = async () => {
@@ -86,18 +90,20 @@ class ServerConnection {
   readonly #methods: Map<string, Method>;
   readonly #calls = new Map<number, ActiveCall>();
   readonly #running = new Set<Promise<void>>();
+  readonly #limit: number;
   #lastStream = 0;
 
-  constructor(conn: Deno.Conn, methods: Map<string, Method>) {
+  constructor(conn: Deno.Conn, methods: Map<string, Method>, limit: number) {
     this.#conn = conn;
-    this.#writer = new FrameWriter(conn);
+    this.#writer = new FrameWriter(conn, limit);
     this.#methods = methods;
+    this.#limit = limit;
   }
 
   /** Reads until the client hangs up or breaks the protocol, then cancels what it had asked for. */
   async serve(): Promise<void> {
     try {
-      for await (const frame of readFrames(this.#conn)) {
+      for await (const frame of readFrames(this.#conn, this.#limit)) {
         const room = this.#take(frame);
         if (room) await room;
       }
@@ -123,7 +129,7 @@ class ServerConnection {
 
   #take(frame: Frame): Promise<void> | void {
     if (frame.type === oversize) {
-      const text = `message is longer than ${maxPayload} bytes`;
+      const text = `message is longer than ${this.#limit} bytes`;
       this.#respond(frame.stream, new CtrError(Code.ResourceExhausted, text));
     } else if (frame.type === FrameType.Request) this.#start(frame);
     else if (frame.type === FrameType.Data) return this.#data(frame);

@@ -1,0 +1,9 @@
+/** What daemon and gRPC gateway have agreed on; apart from the gateway, which the daemon must not load. */
+
+/** The longest message between daemon and gateway: gRPC's 16 MiB and the envelope around them. */
+export const gatewayLimit = (16 << 20) + (64 << 10);
+/** What the gateway prints when it serves. */
+export const gatewayReady = "ready";
+
+/** Services of shims, which daemons do not serve. */
+export const ofShims = /^containerd\.(task|runtime)\./;
