@@ -73,12 +73,13 @@ function mountOne(mount: Mount, target: string): void {
     else if (cleared[option] !== undefined) bits &= ~cleared[option];
     else if (!ignored.has(option)) rest.push(option);
   }
-  const { data, directory } = fitted(mount.type, rest);
+  using fitted = fit(mount.type, rest);
+  const { data } = fitted;
   const what = `mount ${mount.type} ${mount.source} on ${target}`;
   if (bytesOf(data) > PAGE) throw new CtrError(Code.InvalidArgument, `${what}: options longer than a page`);
   const propagation = bits & PROPAGATION;
   const first = bits & ~PROPAGATION;
-  inDirectory(directory, () => call(mount.source, target, mount.type, first, data, what));
+  call(mount.source, target, mount.type, first, data, what);
   // The kernel looks at a bind's other flags only in a second call.
   if (first & MS_BIND && first & PER_MOUNT && !(first & MS_REMOUNT)) {
     call("", target, "", (first & ~MS_REC) | MS_REMOUNT, "", `${what} (flags)`);
@@ -86,43 +87,48 @@ function mountOne(mount: Mount, target: string): void {
   if (propagation) call("", target, "", propagation | (bits & MS_REC), "", `${what} (propagation)`);
 }
 
-/** The options in a page: overlay's many layers are named from their common directory if they must be. */
-function fitted(type: string, options: readonly string[]): { data: string; directory?: string } {
+/** Options as text, and what they need until the mount is made. */
+interface Fitted extends Disposable {
+  readonly data: string;
+}
+
+/**
+ * The options in a page. Overlay's many layers, if they must, get short names: symlinks that are followed while
+ * mounting and needed no more. (Naming them from their common directory would change the directory of a whole
+ * process with all its threads.)
+ */
+function fit(type: string, options: readonly string[]): Fitted {
   const data = options.join(",");
   const lower = options.find((option) => option.startsWith("lowerdir="));
-  if (bytesOf(data) <= PAGE || type !== "overlay" || !lower) return { data };
-  const layers = lower.slice("lowerdir=".length).split(":");
-  const directory = commonDirectory(layers);
-  if (directory === "/") return { data };
-  const short = layers.map((layer) => layer.slice(directory.length + 1)).join(":");
+  if (bytesOf(data) <= PAGE || type !== "overlay" || !lower) return { data, [Symbol.dispose]() {} };
+  const names = shortDirectory();
+  const short = lower.slice("lowerdir=".length).split(":").map((layer, n) => {
+    const name = `${names}/${n.toString(36)}`;
+    Deno.symlinkSync(layer, name);
+    return name;
+  });
   return {
-    data: options.map((option) => option === lower ? `lowerdir=${short}` : option).join(","),
-    directory,
+    data: options.map((option) => option === lower ? `lowerdir=${short.join(":")}` : option).join(","),
+    [Symbol.dispose]: () => Deno.removeSync(names, { recursive: true }),
   };
+}
+
+/** A directory of our own whose path is as short as can be: a page has to hold one for each layer. */
+function shortDirectory(): string {
+  for (;;) {
+    const path = `/run/${Math.floor(Math.random() * 36 ** 3).toString(36)}`;
+    try {
+      Deno.mkdirSync(path, { mode: 0o700 });
+      return path;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    }
+  }
 }
 
 /** The kernel counts bytes, and cuts off without a word what is past the page. */
 function bytesOf(text: string): number {
   return new TextEncoder().encode(text).length;
-}
-
-function commonDirectory([first = "/", ...rest]: readonly string[]): string {
-  let directory = first;
-  do directory = directory.slice(0, directory.lastIndexOf("/")) || "/"; while (
-    directory !== "/" && !rest.every((path) => path.startsWith(`${directory}/`))
-  );
-  return directory;
-}
-
-function inDirectory(directory: string | undefined, act: () => void): void {
-  if (directory === undefined) return act();
-  const before = Deno.cwd();
-  Deno.chdir(directory);
-  try {
-    act();
-  } finally {
-    Deno.chdir(before);
-  }
 }
 
 function call(source: string, target: string, type: string, bits: bigint, data: string, what: string): void {
