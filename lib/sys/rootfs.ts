@@ -116,7 +116,7 @@ function fit(type: string, options: readonly string[]): Fitted {
 /** A directory of our own whose path is as short as can be: a page has to hold one for each layer. */
 function shortDirectory(): string {
   for (;;) {
-    const path = `/run/${Math.floor(Math.random() * 36 ** 3).toString(36)}`;
+    const path = `/run/.l${Math.floor(Math.random() * 36 ** 3).toString(36)}`;
     try {
       Deno.mkdirSync(path, { mode: 0o700 });
       return path;
