@@ -8,7 +8,8 @@ const settling = 3000;
 
 /** At rest with one container, and what each of 50 more adds. Measured once: PSS hardly varies. */
 export async function measureMemory(bench: Bench): Promise<Row[]> {
-  await using sides = await Sides.start();
+  // A Deno of its own: PSS would divide the executable's pages among all daemons of this machine.
+  await using sides = await Sides.start({ CTR_CACHE: bench.path("cache") });
   await bench.pullInto(sides);
   const [one, many] = [{ ours: 0, theirs: 0 }, { ours: 0, theirs: 0 }];
   for (const side of ["theirs", "ours"] as const) {

@@ -24,10 +24,11 @@ export class Sides implements AsyncDisposable {
     this.theirs = theirs;
   }
 
-  static async start(): Promise<Sides> {
+  /** Starts both; `env` is added to our daemon's environment. */
+  static async start(env?: Record<string, string>): Promise<Sides> {
     const theirs = await startContainerd("shm");
     try {
-      return new Sides(await startLongshore({ where: "shm" }), theirs);
+      return new Sides(await startLongshore({ where: "shm", env }), theirs);
     } catch (error) {
       await theirs[Symbol.asyncDispose]();
       throw error;
