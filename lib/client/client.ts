@@ -57,7 +57,7 @@ export class Client implements Services, AsyncDisposable {
 
   /** Fetches an image and unpacks it: see {@linkcode PullOptions}. */
   pull(reference: string, options: PullOptions = {}): Promise<Image> {
-    return pull(this, this.namespace, reference, options);
+    return pull(this, reference, options);
   }
 
   /** An image by name. Throws NotFound. */

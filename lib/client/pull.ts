@@ -26,7 +26,6 @@ export interface PullOptions {
 /** Pulls `reference` (`host/repository:tag` or `@digest`); see {@linkcode PullOptions}. */
 export async function pull(
   services: Services,
-  namespace: string,
   reference: string,
   options: PullOptions,
 ): Promise<Image> {
@@ -35,7 +34,7 @@ export async function pull(
   } catch (error) {
     if (!isError(error, Code.Unimplemented)) throw error;
     const { pullByClient } = await import("./pull_by_client.ts");
-    await pullByClient(services, namespace, reference, options);
+    await pullByClient(services, reference, options);
   }
   const { image } = await services.stub(ImagesDefinition).get({ name: reference });
   return new Image(services, image!, options.platform);

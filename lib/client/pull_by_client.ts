@@ -2,65 +2,71 @@
  * Pulling for a daemon without a Transfer service (containerd before 1.7): we fetch, the daemon stores and
  * unpacks. A lease holds what arrives until the image's name does.
  */
-import { DiffDefinition } from "../api/services/diff/v1/diff.ts";
 import { ImagesDefinition } from "../api/services/images/v1/images.ts";
-import { SnapshotsDefinition } from "../api/services/snapshots/v1/snapshots.ts";
 import type { Descriptor as WireDescriptor } from "../api/types/descriptor.ts";
 import { Code, isError, notFound } from "../errors.ts";
 import {
-  chainIds,
   childLabels,
+  childrenOf,
   defaultPlatform,
   type Descriptor,
   type Manifest,
-  parseConfig,
   parseDocument,
   parsePlatform,
   type Platform,
-  snapshotLabel,
   sourceLabel,
+  sourceLabelName,
   suitable,
 } from "../images/mod.ts";
 import { defaultHosts, openBlob, Remote } from "../remotes/mod.ts";
 import type { CallOptions } from "../rpc/service.ts";
 import { ContentClient } from "./content.ts";
-import { createLease } from "./lease.ts";
+import { createLease, type Lease } from "./lease.ts";
 import type { PullOptions } from "./pull.ts";
 import type { Services } from "./services.ts";
+import { unpackByClient } from "./unpack_by_client.ts";
 
 /** Manifests within indexes, at most. */
 const deepest = 8;
 
 /** One pull: where from, where to, and what its calls have in common. */
-interface Pull {
+export interface LocalPull {
   readonly remote: Remote;
   readonly services: Services;
   readonly content: ContentClient;
   readonly platform: Platform;
+  readonly lease: Lease;
   readonly call: CallOptions;
+  /** Tells the caller what becomes of a layer, by the words of the Transfer service. */
+  report(event: string, layer: Descriptor, done: number): void;
 }
 
 /** Pulls `reference` and gives it its name. */
 export async function pullByClient(
   services: Services,
-  _namespace: string,
   reference: string,
   options: PullOptions,
 ): Promise<void> {
-  const { platform, unpack = "overlayfs", signal } = options;
+  const { platform, unpack = "overlayfs", onProgress, signal } = options;
   await using lease = await createLease(services, { signal });
-  const pull: Pull = {
+  const pull: LocalPull = {
     remote: remoteFor(reference, options),
     services,
     content: new ContentClient(services),
     platform: platform ? parsePlatform(platform) : defaultPlatform(),
+    lease,
     call: { lease: lease.id, signal },
+    report(event, { mediaType, digest, size }, done) {
+      const desc = { mediaType, digest, size: BigInt(size), annotations: {} };
+      const numbers = { progress: BigInt(done), total: BigInt(size) };
+      onProgress?.({ event, name: `layer-${digest}`, parents: [], ...numbers, desc });
+    },
   };
   const target = await pull.remote.resolve(signal);
   const manifest = await fetchTree(pull, { ...target, size: Number(target.size) }, deepest);
   if (!manifest) throw notFound(`${reference}: no manifest for the platform`);
   await Promise.all(manifest.layers.map((layer) => fetchLayer(pull, layer)));
-  if (unpack) await unpackImage(pull, manifest, unpack);
+  if (unpack) await unpackByClient(pull, manifest, unpack);
   await nameImage(pull, reference, target, options.labels ?? {});
 }
 
@@ -75,14 +81,15 @@ function remoteFor(reference: string, { credentials, plainHttp }: PullOptions): 
   });
 }
 
-/** Stores the documents from an index down to the manifest for the platform, children labelled first. */
-async function fetchTree(pull: Pull, target: Descriptor, depth: number): Promise<Manifest | undefined> {
-  const bytes = await pull.remote.fetch({ ...target, size: BigInt(target.size) }, pull.call.signal);
+/** Stores the documents from an index down to the manifest for the platform, children held first. */
+async function fetchTree(pull: LocalPull, target: Descriptor, depth: number): Promise<Manifest | undefined> {
+  const bytes = await fetchDocument(pull, target);
   const document = parseDocument(bytes, target);
   let found: Manifest | undefined;
   if (document.kind === "manifest") {
     found = document;
-    await fetchDocument(pull, document.config, "config");
+    for (const child of childrenOf(document)) await hold(pull, child);
+    await store(pull, "config", [await fetchDocument(pull, document.config)], document.config);
   } else if (depth > 0) {
     for (const child of suitable(pull.platform, document.manifests)) {
       found = await fetchTree(pull, child, depth - 1);
@@ -90,69 +97,62 @@ async function fetchTree(pull: Pull, target: Descriptor, depth: number): Promise
     }
   }
   if (found) {
-    const labels = { ...childLabels(document), ...sourceLabel(pull.remote.reference) };
+    await hold(pull, target);
     const prefix = document.kind === "manifest" ? "manifest" : "index";
-    await store(pull, `${prefix}-${target.digest}`, [bytes], target, labels);
+    await store(pull, prefix, [bytes], target, childLabels(document));
   }
   return found;
 }
 
-async function fetchDocument(pull: Pull, target: Descriptor, prefix: string): Promise<void> {
-  const bytes = await pull.remote.fetch({ ...target, size: BigInt(target.size) }, pull.call.signal);
-  await store(pull, `${prefix}-${target.digest}`, [bytes], target, sourceLabel(pull.remote.reference));
+const fetchDocument = ({ remote, call }: LocalPull, target: Descriptor) =>
+  remote.fetch({ ...target, size: BigInt(target.size) }, call.signal);
+
+/** Before a blob is looked for, so that one which is there can't be collected in between. */
+const hold = ({ lease, call }: LocalPull, { digest }: Descriptor) =>
+  lease.add({ id: digest, type: "content" }, call);
+
+async function fetchLayer(pull: LocalPull, layer: Descriptor): Promise<void> {
+  const { content, remote, call, report } = pull;
+  const have = await content.info(layer.digest, call).catch(unlessMissing);
+  if (have) {
+    const before = have.labels[sourceLabelName(remote.reference)];
+    await content.label(layer.digest, sourceLabel(remote.reference, before), call);
+    return report("exists", layer, layer.size);
+  }
+  report("waiting", layer, 0);
+  const body = await openBlob(remote.blob({ ...layer, size: BigInt(layer.size) }), 0, call.signal);
+  await store(pull, "layer", counted(body, (done) => report("downloading", layer, done)), layer);
+  report("complete", layer, layer.size);
 }
 
-async function fetchLayer(pull: Pull, layer: Descriptor): Promise<void> {
-  const have = await pull.content.info(layer.digest, pull.call).catch(unlessMissing);
-  if (have) return;
-  const request = pull.remote.blob({ ...layer, size: BigInt(layer.size) });
-  const body = await openBlob(request, 0, pull.call.signal);
-  await store(pull, `layer-${layer.digest}`, body, layer, sourceLabel(pull.remote.reference));
+async function* counted(body: AsyncIterable<Uint8Array>, tell: (done: number) => void) {
+  let done = 0;
+  for await (const chunk of body) {
+    yield chunk;
+    tell(done += chunk.length);
+  }
 }
 
+/** Writes a blob, and labels it also if it was there before: without labels its children would be collected. */
 async function store(
-  { content, call }: Pull,
-  ref: string,
+  { content, remote, call }: LocalPull,
+  prefix: string,
   data: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   { digest, size }: Descriptor,
-  labels: Record<string, string>,
+  children: Record<string, string> = {},
 ): Promise<void> {
-  await content.write(ref, data, { ...call, expected: digest, size, labels });
+  await content.write(`${prefix}-${digest}`, data, { ...call, expected: digest, size });
+  const { labels } = await content.info(digest, call);
+  const before = labels[sourceLabelName(remote.reference)];
+  await content.label(digest, { ...children, ...sourceLabel(remote.reference, before) }, call);
 }
 
-/** Unpacks layer by layer, each on top of the one before; layers whose snapshot is there are passed over. */
-async function unpackImage(pull: Pull, manifest: Manifest, snapshotter: string): Promise<void> {
-  const bytes = await pull.content.readAll(undefined, manifest.config.digest, 8 << 20);
-  const chain = chainIds(parseConfig(bytes, manifest.config.digest).diffIds);
-  for (const [n, layer] of manifest.layers.entries()) {
-    await unpackLayer(pull, layer, snapshotter, chain[n]!, chain[n - 1] ?? "");
-  }
-  const top = chain.at(-1);
-  if (top) await pull.content.label(manifest.config.digest, { [snapshotLabel(snapshotter)]: top }, pull.call);
-}
-
-async function unpackLayer(pull: Pull, layer: Descriptor, snapshotter: string, name: string, parent: string) {
-  const snapshots = pull.services.stub(SnapshotsDefinition);
-  if (await snapshots.stat({ snapshotter, key: name }, pull.call).catch(unlessMissing)) return;
-  const key = `extract-${crypto.randomUUID()} ${name}`;
-  const { mounts } = await snapshots.prepare({ snapshotter, key, parent }, pull.call);
-  try {
-    const diff = {
-      mediaType: layer.mediaType,
-      digest: layer.digest,
-      size: BigInt(layer.size),
-      annotations: {},
-    };
-    await pull.services.stub(DiffDefinition).apply({ diff, mounts }, pull.call);
-    await snapshots.commit({ snapshotter, name, key }, pull.call);
-  } catch (error) {
-    await snapshots.remove({ snapshotter, key }).catch(unlessMissing);
-    // Somebody else unpacked the same layer meanwhile.
-    if (!isError(error, Code.AlreadyExists)) throw error;
-  }
-}
-
-async function nameImage(pull: Pull, name: string, target: WireDescriptor, labels: Record<string, string>) {
+async function nameImage(
+  pull: LocalPull,
+  name: string,
+  target: WireDescriptor,
+  labels: Record<string, string>,
+) {
   const images = pull.services.stub(ImagesDefinition);
   const image = { name, labels, target, createdAt: undefined, updatedAt: undefined };
   try {
