@@ -14,6 +14,7 @@ import { Image } from "./image.ts";
 import { createLease, type Lease, type LeaseOptions } from "./lease.ts";
 import { pull, type PullOptions } from "./pull.ts";
 import type { Services } from "./services.ts";
+import { type Stubs, stubsOf } from "./stubs.ts";
 
 export interface ClientOptions {
   /** `default`, or what CONTAINERD_NAMESPACE says, unless given. */
@@ -25,12 +26,15 @@ export interface ClientOptions {
 export class Client implements Services, AsyncDisposable {
   readonly namespace: string;
   readonly content: ContentClient;
+  /** The daemon's services as they are: `client.services.snapshots.prepare(...)`. */
+  readonly services: Stubs;
   readonly #channel: Channel;
 
   private constructor(channel: Channel, namespace: string) {
     this.#channel = channel;
     this.namespace = namespace;
     this.content = new ContentClient(this);
+    this.services = stubsOf(this);
   }
 
   /**

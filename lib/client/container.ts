@@ -118,16 +118,20 @@ export class Container implements AsyncDisposable {
       : [];
     const terminal = process.terminal === true;
     const open = await io.open(this.id, terminal);
-    const closeInput = () => task.closeInput();
-    // Before the task is made: the runtime may wait for somebody at the other end.
-    open.begin(closeInput);
-    let task = this.#task(0);
+    const made = Promise.withResolvers<Task>();
+    made.promise.catch(() => {});
+    // Before the task is made: the runtime may wait for somebody at the other end. A short input has been read by
+    // then, but that it has ended can be told only once the task is there: until then there is nobody to tell.
+    open.begin(async () => await (await made.promise).closeInput());
     try {
       const { stdin, stdout, stderr } = open;
       const request = { containerId: this.id, rootfs, stdin, stdout, stderr, terminal };
       const { pid } = await this.#services.stub(TasksDefinition).create(request, options);
-      return task = new Task(this.#services, this.id, pid, async () => (await this.spec()).process, open);
+      const task = new Task(this.#services, this.id, pid, async () => (await this.spec()).process, open);
+      made.resolve(task);
+      return task;
     } catch (error) {
+      made.reject(error);
       await open[Symbol.asyncDispose]();
       throw error;
     }

@@ -2,12 +2,13 @@
 import { type DeleteResponse, TasksDefinition } from "../api/services/tasks/v1/tasks.ts";
 import { Status } from "../api/types/task/task.ts";
 import { Code, isError } from "../errors.ts";
-import { type ProcessSpec, processUrl } from "../oci/mod.ts";
+import { mergeEnv, type ProcessSpec, processUrl } from "../oci/mod.ts";
 import { anyJson } from "../rpc/any.ts";
 import type { CallOptions, Stub } from "../rpc/service.ts";
 import { toMillis } from "../rpc/timestamp.ts";
 import { type Io, noIo, type OpenIo } from "./io.ts";
 import type { Services } from "./services.ts";
+import { type Signal, signalNumber } from "./signals.ts";
 
 /** How a process ended. */
 export interface Exit {
@@ -25,21 +26,6 @@ const states: Record<number, ProcessState> = {
   [Status.PAUSED]: "paused",
   [Status.PAUSING]: "pausing",
 };
-
-/** Signals by name; any other is given by its number. */
-const signals: Record<string, number> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGQUIT: 3,
-  SIGKILL: 9,
-  SIGUSR1: 10,
-  SIGUSR2: 12,
-  SIGTERM: 15,
-  SIGCONT: 18,
-  SIGSTOP: 19,
-};
-
-export type Signal = keyof typeof signals | number;
 
 /** A process of a container: the task's own, or one that was executed in it. */
 export class Process implements AsyncDisposable {
@@ -73,9 +59,9 @@ export class Process implements AsyncDisposable {
     return exit;
   }
 
+  /** Sends a signal; `all` for everything in the container. Throws InvalidArgument for what is no signal. */
   async kill(signal: Signal = "SIGTERM", { all = false, ...options }: CallOptions & { all?: boolean } = {}) {
-    const number = typeof signal === "number" ? signal : signals[signal];
-    await this.tasks().kill({ ...this.name, signal: number, all }, options);
+    await this.tasks().kill({ ...this.name, signal: signalNumber(signal), all }, options);
   }
 
   /** Tells the process that its input has ended. */
@@ -168,7 +154,7 @@ export class Task extends Process {
       ...own,
       args,
       terminal,
-      env: [...own.env, ...env ?? []],
+      env: mergeEnv(own.env ?? [], env ?? []),
       cwd: cwd ?? own.cwd,
       user: user ?? own.user,
     };

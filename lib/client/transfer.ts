@@ -48,12 +48,19 @@ export async function transferPull(
     progress.close();
     auth?.close();
   }
-  await Promise.race([Promise.all([watching, answering]), pause(lastWords)]);
+  await within(lastWords, Promise.all([watching, answering]));
 }
 
 /** Milliseconds for the daemon to tell the rest and end its streams after the transfer. */
 const lastWords = 1000;
-const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis));
+
+/** Waits for `work`, but not longer than that; a timer left behind would keep the caller's program alive. */
+async function within(millis: number, work: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, millis));
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}
 
 const sourceOf = (pull: Pull, authStream: string): OCIRegistry =>
   complete(OCIRegistry, {
