@@ -1,8 +1,7 @@
-/** `ctr grpc-gateway DAEMON ADDRESS UID GID`: speaks gRPC for the daemon, which starts it; a person does not. */
+/** `ctr grpc-gateway DAEMON`: speaks gRPC for the daemon, which starts it; a person does not. */
 import type { Call } from "./command.ts";
 
-export async function run({ args }: Call): Promise<void> {
-  const [daemon = "", address = "", uid, gid] = args;
+export async function run({ args: [daemon = ""] }: Call): Promise<void> {
   const { runGateway } = await import("../rpc/gateway.ts");
-  await runGateway(daemon, address, { uid: Number(uid), gid: Number(gid) });
+  await runGateway(daemon);
 }

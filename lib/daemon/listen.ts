@@ -36,7 +36,9 @@ export async function listen(
 const inThisProcess: ServeGrpc = async (config, services) => {
   await using stack = new AsyncDisposableStack();
   const { serveGrpc } = await import("../rpc/grpc/server.ts");
-  await placeSocket(config.address, config, async (path) => void stack.use(await serveGrpc(path, services)));
+  await placeSocket(config.address, config, async (path) => {
+    stack.use(await serveGrpc({ path }, services));
+  });
   stack.defer(() => removeSocket(config.address));
   const owned = stack.move();
   return { [Symbol.asyncDispose]: () => owned.disposeAsync() };

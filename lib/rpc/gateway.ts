@@ -2,24 +2,25 @@
  * The gRPC gateway: a process of its own that serves gRPC and passes every call on to the daemon over ttrpc.
  *
  * Deno's node:http2 can abort the process that it runs in when a client's connection ends
- * (denoland/deno#36788), and no code can catch that. Here it takes a gateway along, which the daemon replaces at
- * once, and not the daemon. It also keeps HTTP/2's work off the daemon's thread.
+ * (denoland/deno#36788), and no code can catch that. Here it takes a gateway along, which the daemon replaces
+ * with the next connection, and not the daemon. It also keeps HTTP/2's work off the daemon's thread.
  */
 import { allDefinitions } from "../api/mod.ts";
-import { gatewayLimit, gatewayReady, ofShims } from "./gateway_terms.ts";
+import { gatewayLimit, listenerFd, ofShims } from "./gateway_terms.ts";
 import { serveGrpc } from "./grpc/server.ts";
 import type { CallContext, Channel, Codec, Service, ServiceDefinition } from "./service.ts";
-import { type Owner, placeSocket } from "./socket.ts";
 import { connectTtrpc } from "./ttrpc/client.ts";
 
-/** Serves gRPC at `address` for the daemon at the ttrpc socket `daemon`, until standard input ends. */
-export async function runGateway(daemon: string, address: string, owner: Owner): Promise<void> {
+/**
+ * Serves gRPC for the daemon at the ttrpc socket `daemon` until standard input ends. The socket that clients
+ * connect to is the daemon's, inherited as descriptor {@linkcode listenerFd}.
+ */
+export async function runGateway(daemon: string): Promise<void> {
   await using channel = await connectTtrpc(daemon, { limit: gatewayLimit });
   const services = allDefinitions
     .filter(({ fullName }) => !ofShims.test(fullName))
     .map((definition) => passedOn(definition, channel));
-  await placeSocket(address, owner, async (path) => void await serveGrpc(path, services));
-  await Deno.stdout.write(new TextEncoder().encode(`${gatewayReady}\n`));
+  await serveGrpc({ fd: listenerFd }, services);
   // Standard input is a pipe from the daemon: it ends with the daemon, however that ends. What was being answered
   // is lost with the daemon, so there is nothing to wait for.
   while (await Deno.stdin.read(new Uint8Array(64)) !== null);

@@ -2,8 +2,8 @@
 
 /** The longest message between daemon and gateway: gRPC's 16 MiB and the envelope around them. */
 export const gatewayLimit = (16 << 20) + (64 << 10);
-/** What the gateway prints when it serves. */
-export const gatewayReady = "ready";
+/** The gateway's descriptor of the socket that clients connect to. */
+export const listenerFd = 3;
 
 /** Services of shims, which daemons do not serve. */
 export const ofShims = /^containerd\.(task|runtime)\./;

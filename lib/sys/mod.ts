@@ -11,3 +11,4 @@ export * from "./self.ts";
 export * from "./lock.ts";
 export * from "./fifo.ts";
 export * from "./disk.ts";
+export * from "./unix_socket.ts";

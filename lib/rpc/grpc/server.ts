@@ -17,8 +17,11 @@ export interface GrpcServer extends AsyncDisposable {
   shutdown(): Promise<void>;
 }
 
-/** Serves `services` at the unix socket `path` (which must not exist). */
-export async function serveGrpc(path: string, services: readonly Service[]): Promise<GrpcServer> {
+/** A unix socket to be made (which must not exist), or one that listens already, by its descriptor. */
+export type GrpcSocket = { readonly path: string } | { readonly fd: number };
+
+/** Serves `services` at a unix socket. */
+export async function serveGrpc(socket: GrpcSocket, services: readonly Service[]): Promise<GrpcServer> {
   const server = new grpc.Server({
     "grpc.max_receive_message_length": maxMessage,
     "grpc.max_send_message_length": maxMessage,
@@ -27,18 +30,32 @@ export async function serveGrpc(path: string, services: readonly Service[]): Pro
   });
   const running = new Set<Promise<void>>();
   for (const service of services) server.addService(definitionOf(service), handlersOf(service, running));
-  await new Promise<void>((resolve, reject) => {
+  await ("fd" in socket ? takeFrom(socket.fd, server) : bind(socket.path, server));
+  const shutdown = () => {
+    server.forceShutdown();
+    return ended(running);
+  };
+  return { shutdown, [Symbol.asyncDispose]: shutdown };
+}
+
+function bind(path: string, server: grpc.Server): Promise<void> {
+  return new Promise((resolve, reject) => {
     server.bindAsync(
       `unix:${path}`,
       grpc.ServerCredentials.createInsecure(),
       (error) => error ? reject(error) : resolve(),
     );
   });
-  const shutdown = () => {
-    server.forceShutdown();
-    return ended(running);
-  };
-  return { shutdown, [Symbol.asyncDispose]: shutdown };
+}
+
+async function takeFrom(fd: number, server: grpc.Server): Promise<void> {
+  const { createServer } = await import("node:net");
+  const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
+  await new Promise<void>((resolve, reject) => {
+    createServer((connection) => injector.injectConnection(connection))
+      .on("error", reject)
+      .listen({ fd }, resolve);
+  });
 }
 
 function definitionOf({ definition }: Service): grpc.ServiceDefinition {

@@ -32,7 +32,7 @@ async function serving(rooms: Rooms, wire: "ttrpc" | "grpc") {
   const streams = new Streams();
   const services = [transferService(rooms.transfer, streams), streamingService(streams)];
   const server = wire === "grpc"
-    ? await serveGrpc(path, services)
+    ? await serveGrpc({ path }, services)
     : serveTtrpc(Deno.listen({ transport: "unix", path }), services);
   const channel = wire === "grpc" ? await connectGrpc(path) : await connectTtrpc(path);
   return {
