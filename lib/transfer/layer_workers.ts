@@ -28,21 +28,32 @@ interface Seat {
 }
 
 const MOST_WORKERS = 3;
+/** Milliseconds that Workers stay without a job: each takes 15 MB or so, and 20 ms to start. */
+const PATIENCE = 2000;
 
 /**
- * A few long-lived Workers, started when needed, that take the largest job first. A job fails with an
+ * A few Workers, started when needed and kept while jobs come, that take the largest job first. A job fails with an
  * {@linkcode InterruptedError} if its transfer broke off and may be tried again from the ingest; with
  * FailedPrecondition if the bytes aren't those asked for; with InvalidArgument if they aren't a layer. When `run`
  * settles, also after an abort, nothing writes to the job's ingest and target any more.
  */
 export class LayerWorkers implements AsyncDisposable {
   readonly #count: number;
+  readonly #patience: number;
   readonly #seats: Seat[] = [];
   readonly #queue: Task[] = [];
   #closed = false;
+  #dismissal: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(options: { count?: number } = {}) {
+  /** `count`: Workers at most; `patience`: milliseconds that they are kept without a job. */
+  constructor(options: { count?: number; patience?: number } = {}) {
+    this.#patience = options.patience ?? PATIENCE;
     this.#count = options.count ?? Math.min(navigator.hardwareConcurrency, MOST_WORKERS);
+  }
+
+  /** Workers there are now. */
+  get size(): number {
+    return this.#seats.length;
   }
 
   /** Does one job. Rejects with the signal's reason after an abort. */
@@ -68,6 +79,7 @@ export class LayerWorkers implements AsyncDisposable {
   /** Ends all Workers; jobs that aren't done fail. */
   close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#dismissal);
     const reason = new CtrError(Code.Canceled, "layer workers are closing");
     for (const task of this.#queue.splice(0)) task.done.reject(reason);
     for (const { worker, task } of this.#seats.splice(0)) {
@@ -82,6 +94,7 @@ export class LayerWorkers implements AsyncDisposable {
   }
 
   #next() {
+    clearTimeout(this.#dismissal);
     while (this.#queue.length > 0) {
       const seat = this.#seats.find((seat) => !seat.task) ?? this.#hire();
       if (!seat) return;
@@ -93,6 +106,13 @@ export class LayerWorkers implements AsyncDisposable {
         task.done.reject(error);
       }
     }
+    if (this.#seats.length === 0 || this.#seats.some(({ task }) => task)) return;
+    this.#dismissal = setTimeout(() => this.#dismiss(), this.#patience);
+    this.#dismissal.unref();
+  }
+
+  #dismiss() {
+    for (const { worker } of this.#seats.splice(0)) worker.terminate();
   }
 
   #hire(): Seat | undefined {

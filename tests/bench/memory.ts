@@ -4,7 +4,7 @@ import type { Row, Side } from "./rows.ts";
 import { Sides } from "./sides.ts";
 
 const more = 50;
-const settling = 3000;
+const settling = 6000;
 
 /** At rest with one container, and what each of 50 more adds. Measured once: PSS hardly varies. */
 export async function measureMemory(bench: Bench): Promise<Row[]> {

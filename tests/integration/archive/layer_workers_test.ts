@@ -147,6 +147,21 @@ Deno.test("many jobs share few workers and all are done", async () => {
   assert.deepEqual(new Set(results.map((result) => result.diffId)), new Set([sha256(tar)]));
 });
 
+Deno.test("workers without jobs are let go, and others come for the next", async () => {
+  await using scratch = await Scratch.make("shm");
+  const file = scratch.join("layer");
+  await Deno.writeFile(file, layer);
+  await using workers = new LayerWorkers({ patience: 10 });
+  for (let round = 0; round < 2; round++) {
+    assert.equal((await workers.run({ source: { file }, mediaType: MEDIA_TYPE })).digest, digest);
+    assert.equal(workers.size, 1);
+    for (let tries = 0; tries < 500 && workers.size > 0; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    assert.equal(workers.size, 0);
+  }
+});
+
 Deno.test("an abort rejects with its reason, queued or running, and the pool goes on", async () => {
   await using bench = await Bench.make();
   await Deno.writeFile(bench.file, random(64 << 20));
