@@ -15,6 +15,23 @@ export async function addDevices(spec: Spec, paths: readonly string[]): Promise<
   }
 }
 
+/** Directories of /dev, and the console, that a container has of its own. */
+const ownInContainers = ["pts", "shm", "fd", "mqueue", "console", ".lxc", ".lxd-mounts", ".udev"]
+  .map((name) => `/dev/${name}`);
+
+/** Adds every device in the host's /dev. Leave to use them is another matter. */
+export async function addHostDevices(spec: Spec, dir = "/dev"): Promise<void> {
+  const names = (await Array.fromAsync(Deno.readDir(dir))).map(({ name }) => name).sort();
+  for (const path of names.map((name) => `${dir}/${name}`)) {
+    if (ownInContainers.includes(path)) continue;
+    const info = await Deno.lstat(path).catch(() => undefined);
+    if (info?.isDirectory) await addHostDevices(spec, path);
+    else if (info?.isCharDevice || info?.isBlockDevice) {
+      (spec.linux.devices ??= []).push(deviceOf(path, info));
+    }
+  }
+}
+
 async function devicesAt(path: string) {
   const info = await Deno.stat(path);
   if (!info.isDirectory) return [deviceOf(path, info)];

@@ -11,7 +11,7 @@
  */
 import type { Mount } from "../api/types/mount.ts";
 import { invalidArgument } from "../errors.ts";
-import { addDevices } from "./devices.ts";
+import { addDevices, addHostDevices } from "./devices.ts";
 import { type ImageConfig, mergeEnv } from "./image_config.ts";
 import { changeCapabilities, openEverything } from "./privileges.ts";
 import { userIn } from "./rootfs_user.ts";
@@ -42,6 +42,7 @@ export function withImageConfig(image: ImageConfig, args: readonly string[] = []
     process.args = [...image.Entrypoint ?? [], ...(args.length ? args : image.Cmd ?? [])];
     process.cwd = image.WorkingDir || "/";
     if (image.User) await withUser(image.User)(spec, context);
+    else if (context.rootfs) spec.process.user = await userIn(context.rootfs, "0");
   };
 }
 
@@ -72,7 +73,7 @@ export function withUser(user: string): SpecOption {
 /** A terminal in place of three streams. */
 export const withTerminal = (): SpecOption => ({ process }) => {
   process.terminal = true;
-  process.env = mergeEnv(["TERM=xterm"], process.env);
+  if (!process.env.some((entry) => entry.startsWith("TERM="))) process.env.push("TERM=xterm");
 };
 
 /** More mounts, after those there are. */
@@ -149,11 +150,14 @@ export const withCapabilities =
   (change: { add?: readonly string[]; drop?: readonly string[] }): SpecOption => (spec) =>
     changeCapabilities(spec, change.add ?? [], change.drop ?? []);
 
-/** Every capability and device, nothing masked. */
-export const withPrivileged = (): SpecOption => (spec) => openEverything(spec);
+/** Every capability, the host's devices, nothing masked. */
+export const withPrivileged = (): SpecOption => async (spec) => {
+  openEverything(spec);
+  await addHostDevices(spec);
+};
 
 /** Programs may gain privileges by what they execute. */
-export const withNewPrivileges = (): SpecOption => ({ process }) => void (process.noNewPrivileges = false);
+export const withNewPrivileges = (): SpecOption => ({ process }) => void (delete process.noNewPrivileges);
 
 /** Devices of the host, or directories of them. */
 export const withDevices = (...paths: string[]): SpecOption => (spec) => addDevices(spec, paths);

@@ -29,12 +29,10 @@ export function changeCapabilities(spec: Spec, added: readonly string[], dropped
   }
 }
 
-/** Everything a process may have on this kernel: `--privileged`. */
+/** Everything this process may do itself: `--privileged`. */
 export function openEverything(spec: Spec): void {
-  const last = Number(Deno.readTextFileSync("/proc/sys/kernel/cap_last_cap"));
-  const known = allCapabilities.slice(0, last + 1);
-  spec.process.capabilities = { bounding: [...known], effective: [...known], permitted: [...known] };
-  spec.process.noNewPrivileges = false;
+  const held = heldCapabilities();
+  spec.process.capabilities = { bounding: [...held], effective: [...held], permitted: [...held] };
   delete spec.linux.maskedPaths;
   delete spec.linux.readonlyPaths;
   spec.linux.resources.devices = [{ allow: true, access: "rwm" }];
@@ -42,4 +40,11 @@ export function openEverything(spec: Spec): void {
     if (mount.type !== "sysfs" && mount.type !== "cgroup") continue;
     mount.options = mount.options?.map((option) => option === "ro" ? "rw" : option);
   }
+}
+
+/** This process's own (proc(5), status): more it could not give. */
+function heldCapabilities(): string[] {
+  const status = Deno.readTextFileSync("/proc/self/status");
+  const held = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
+  return allCapabilities.filter((_, number) => held >> BigInt(number) & 1n);
 }

@@ -22,7 +22,7 @@ export interface ProcessSpec {
   cwd: string;
   capabilities: Record<"bounding" | "effective" | "permitted", string[]>;
   rlimits: { type: string; hard: number; soft: number }[];
-  noNewPrivileges: boolean;
+  noNewPrivileges?: boolean;
   oomScoreAdj?: number;
 }
 
@@ -128,12 +128,19 @@ function defaultMounts(): SpecMount[] {
   ];
 }
 
-/** null, zero, full, tty, random, urandom, console, pts, ptmx (devices.txt of the kernel). */
+/** null, random, full, tty, zero, urandom, console, pts, ptmx (devices.txt of the kernel). */
 function deviceRules(): DeviceRule[] {
-  const allowed: [number, number?][] = [[1, 3], [1, 5], [1, 7], [5, 0], [1, 8], [1, 9], [5, 1], [136], [
-    5,
-    2,
-  ]];
+  const allowed: [number, number?][] = [
+    [1, 3],
+    [1, 8],
+    [1, 7],
+    [5, 0],
+    [1, 5],
+    [1, 9],
+    [5, 1],
+    [136],
+    [5, 2],
+  ];
   return [
     { allow: false, access: "rwm" },
     ...allowed.map(([major, minor]) => ({ allow: true, type: "c", major, minor, access: "rwm" })),

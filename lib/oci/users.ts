@@ -32,8 +32,8 @@ export async function lookUpUser(root: string, text: string): Promise<User> {
   const groups = await readLines(root, "etc/group");
   const gid = group === undefined ? idOf(entry?.[3]) ?? 0 : lookUpGroup(groups, group);
   const member = entry?.[0];
-  const also = group === undefined && member ? groupsOf(groups, member) : [];
-  return { uid: own, gid, additionalGids: [...new Set([gid, ...also])] };
+  const also = member ? groupsOf(groups, member) : [];
+  return { uid: own, gid, additionalGids: also.includes(gid) ? also : [gid, ...also] };
 }
 
 function lookUpGroup(groups: string[][], name: string): number {
@@ -44,8 +44,10 @@ function lookUpGroup(groups: string[][], name: string): number {
   return gid;
 }
 
+/** Those that list the user; not the one of the user's own name. */
 const groupsOf = (groups: string[][], user: string) =>
-  groups.filter((fields) => fields[3]?.split(",").includes(user)).map((fields) => idOf(fields[2]))
+  groups.filter((fields) => fields[0] !== user && fields[3]?.split(",").includes(user))
+    .map((fields) => idOf(fields[2]))
     .filter((gid) => gid !== undefined);
 
 /** A number is never looked up as a name: an entry called `4294967296` would make it any user. */

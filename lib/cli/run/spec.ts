@@ -71,7 +71,7 @@ function containerOptions(flags: Flags): SpecOption[] {
     ...flags.on("read-only") ? [withReadonlyRootfs()] : [],
     ...propagation ? [({ linux }: Spec) => void (linux.rootfsPropagation = propagation)] : [],
     ...flags.has("cgroup") ? [withCgroup(flags.text("cgroup"))] : [],
-    ...flags.on("net-host") ? [withHostNetwork()] : [],
+    ...flags.on("net-host") ? [withHostNetwork(), withEnv([`HOSTNAME=${Deno.hostname()}`])] : [],
     ...flags.list("with-ns").map(joined),
     withDevices(...flags.list("device")),
   ];
