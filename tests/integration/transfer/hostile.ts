@@ -1,31 +1,18 @@
 /** Registries that misbehave: a small image served over loopback, with one thing replaced. */
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
+import { makeTar } from "../../harness/tar.ts";
 
 const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 export const digestOf = (bytes: Uint8Array) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 
 const OCI = "application/vnd.oci.image";
 
-/** A tar with one file in it, padded out with bytes that don't compress. */
-function tarOf(name: string, body: Uint8Array): Uint8Array {
-  const header = new Uint8Array(512);
-  const text = (at: number, value: string) => header.set(new TextEncoder().encode(value), at);
-  text(0, name);
-  text(100, "0000644\0");
-  text(108, "0000000\0");
-  text(116, "0000000\0");
-  text(124, body.length.toString(8).padStart(11, "0") + "\0");
-  text(136, "00000000000\0");
-  text(148, "        ");
-  text(156, "0");
-  text(257, "ustar\x0000");
-  const sum = header.reduce((total, byte) => total + byte, 0);
-  text(148, sum.toString(8).padStart(6, "0") + "\0 ");
-  const whole = new Uint8Array(512 + Math.ceil(body.length / 512) * 512 + 1024);
-  whole.set(header);
-  whole.set(body, 512);
-  return whole;
+/** A tar with one file in it, of bytes that don't compress. */
+function oneFile(): Uint8Array<ArrayBuffer> {
+  const noise = new Uint8Array(300_000);
+  for (let at = 0; at < noise.length; at += 50_000) crypto.getRandomValues(noise.subarray(at, at + 50_000));
+  return makeTar([{ name: "file", body: noise }]);
 }
 
 export interface Small {
@@ -34,12 +21,19 @@ export interface Small {
   manifest: Uint8Array<ArrayBuffer>;
 }
 
-/** An image of one layer; `urls` are for that layer, `layers` is how often it is in. */
-export function smallImage({ urls }: { urls?: string[] } = {}): Small {
-  const noise = new Uint8Array(300_000);
-  for (let at = 0; at < noise.length; at += 50_000) crypto.getRandomValues(noise.subarray(at, at + 50_000));
-  const tar = tarOf("file", noise);
-  const layer = new Uint8Array(gzipSync(tar));
+/** What an image is to be like. */
+interface Made {
+  /** Where else the layer is to be had. */
+  urls?: string[];
+  /** What is in the layer, in place of one file. */
+  tar?: Uint8Array<ArrayBuffer>;
+  /** What is done to the layer after it was compressed, and before it gets its digest. */
+  damage?: (layer: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>;
+}
+
+/** An image of one layer. */
+export function smallImage({ urls, tar = oneFile(), damage = (layer) => layer }: Made = {}): Small {
+  const layer = damage(new Uint8Array(gzipSync(tar)));
   const config = encode({
     os: "linux",
     architecture: Deno.build.arch === "aarch64" ? "arm64" : "amd64",
