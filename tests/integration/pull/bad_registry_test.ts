@@ -97,7 +97,7 @@ async function refused(daemon: Longshore, reference: string, says: RegExp): Prom
   const said = stderr.split("\n").filter((line) => line.startsWith("ctr: "));
   assert.equal(said.length, 1, stderr);
   assert.match(said[0]!, says);
-  assert.ok(said[0]!.includes(reference), said[0]);
+  assert.ok(said[0]!.includes(reference), stderr);
   assert.deepEqual(await recordsOf(daemon), before);
 }
 
