@@ -55,6 +55,6 @@ const startLocal: Start = (services) => {
 
 export const transports: [name: string, start: Start][] = [
   ["ttrpc", startTtrpc],
-  ["grpc", over(serveGrpc, connectGrpc)],
+  ["grpc", over((path, services) => serveGrpc({ path }, services), connectGrpc)],
   ["local", startLocal],
 ];
