@@ -142,12 +142,12 @@ const cases: Case[] = [
   { name: "a whiteout with a dead parent", items: () => [file("no/such/.wh.a", "")], holds: {} },
   { name: "a file as a parent", items: () => [file("a", "x"), file("a/b", "x")], refused: /not a directory/ },
   {
-    name: "backslashes, which are no separators",
+    name: "backslashes, which are no separators (node-tar's CVE-2021-37701)",
     items: () => [file("..\\..\\outside\\secret", "x"), file("c:\\a", "y")],
     holds: { "..\\..\\outside\\secret": "x", "c:\\a": "y" },
   },
   {
-    name: "composed and decomposed names beside one another (node-tar's link cache)",
+    name: "composed and decomposed names beside one another (node-tar's CVE-2021-37712)",
     items: (o) => [
       symlink("caf\xc3\xa9", o),
       file("cafe\xcc\x81/secret", "x"),

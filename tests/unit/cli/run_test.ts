@@ -30,7 +30,7 @@ Deno.test("later variables win, and a bare name takes one away", () => {
   assert.deepEqual(mergeEnv(["A=1", "B=2"], ["A=3", "B"], ["C="]), ["A=3", "C="]);
 });
 
-Deno.test("specs share nothing, and inheritable and ambient capabilities are empty", () => {
+Deno.test("CVE-2021-21334, CVE-2022-24769: specs share nothing; inheritable and ambient capabilities are empty", () => {
   const [one, other] = [defaultSpec("ns", "a"), defaultSpec("ns", "b")];
   one.process.env.push("SECRET=1");
   one.mounts[0]!.options!.push("x");
@@ -62,7 +62,7 @@ const files = {
   group: "root:x:0:\nwww:x:34:\nlogs:x:50:web,root\n",
 };
 
-Deno.test("users are looked up with their groups", () =>
+Deno.test("CVE-2023-25173: users are looked up with their groups, by the container's files alone", () =>
   withRoot(files, async (root) => {
     assert.deepEqual(await lookUpUser(root, "web"), { uid: 33, gid: 34, additionalGids: [34, 50] });
     assert.deepEqual(await lookUpUser(root, "33"), { uid: 33, gid: 34, additionalGids: [34, 50] });
@@ -70,14 +70,14 @@ Deno.test("users are looked up with their groups", () =>
     assert.deepEqual(await lookUpUser(root, "1000:logs"), { uid: 1000, gid: 50, additionalGids: [50] });
   }));
 
-Deno.test("a user that can't be is refused, never root", () =>
+Deno.test("CVE-2024-40635, CVE-2026-46680: a user that can't be is refused, never root", () =>
   withRoot(files, async (root) => {
     for (const user of ["4294967296", "2147483648", "-1", "1e3", "0x0", "nobody", "web:nogroup"]) {
       await assert.rejects(lookUpUser(root, user), /invalid argument/, user);
     }
   }));
 
-Deno.test("an /etc/passwd that is a device, a FIFO or a link out of the root is not read", () =>
+Deno.test("CVE-2026-47262: an /etc/passwd that is a device, a FIFO or a link out of the root is not read", () =>
   withRoot({ group: "" }, async (root) => {
     await Deno.symlink("/dev/zero", `${root}/etc/passwd`);
     await assert.rejects(lookUpUser(root, "web"), /no user "web"/);

@@ -56,7 +56,7 @@ Deno.test("a ref has one writer at a time", async () => {
   await assert.rejects(t.store.status(a, "ref"), fails(Code.NotFound));
 });
 
-Deno.test("a wrong size or digest is refused in containerd's words, and the ingest stays", async () => {
+Deno.test("CVE-2024-24557: a wrong size or digest is refused in containerd's words and names no blob", async () => {
   await using t = await Fixture.open();
   await using writer = await t.store.writer(a, "ref");
   await writer.write(bytes("abc"));

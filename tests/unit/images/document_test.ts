@@ -11,9 +11,9 @@ const parse = (value: unknown, as = target) =>
   parseDocument(new TextEncoder().encode(JSON.stringify(value)), as);
 
 const wrong: [what: string, value: unknown, why: RegExp][] = [
-  ["with manifests and layers", { config, layers: [], manifests: [] }, /ambiguous/],
+  ["with manifests and layers (CVE-2021-41190)", { config, layers: [], manifests: [] }, /ambiguous/],
   [
-    "that says it is something else",
+    "that says it is something else (CVE-2021-41190)",
     { mediaType: MediaType.ociIndex, config, layers: [] },
     /descriptor says/,
   ],
