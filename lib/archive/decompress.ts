@@ -1,19 +1,16 @@
 /**
  * Layers as they come: gzip, zstd or plain, told apart by their first bytes as containerd does, whatever the
  * media type says.
- *
- * zlib's handle is called directly and synchronously. Its stream around it costs a quarter of the time, and its
- * back-and-forth with the event loop is of no use to a Worker that has nothing else to do.
  */
 import zlib from "node:zlib";
-import { Code, CtrError, invalidArgument, messageOf } from "../errors.ts";
+import { invalidArgument } from "../errors.ts";
+import { openHandle, type Output } from "./zlib_handle.ts";
 import { ZstdFrames } from "./zstd_frames.ts";
 
 export type Compression = "gzip" | "zstd" | "none";
 
 /** The bytes needed to tell the compression; fewer only at the end of a stream. */
 const MAGIC_BYTES = 4;
-const OUTPUT = 1 << 20;
 
 /** Tells the compression by a stream's first bytes. */
 export function detectCompression(head: Uint8Array): Compression {
@@ -22,9 +19,6 @@ export function detectCompression(head: Uint8Array): Compression {
   const skippable = (head[0]! & 0xf0) === 0x50 && head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18;
   return head.length >= MAGIC_BYTES && skippable ? "zstd" : "none";
 }
-
-/** Takes decompressed bytes: the first `length` of `chunk`, valid during the call. */
-export type Output = (chunk: Uint8Array<ArrayBuffer>, length: number) => void;
 
 /** Decompresses what is pushed. Dispose it to free its memory at once. */
 export interface Decompressor extends Disposable {
@@ -72,7 +66,7 @@ function open(compression: Compression, output: Output): Decompressor {
 
 /** Gzip, several members one after another; what follows the last one is an error, as it is for Go. */
 function gunzip(output: Output): Decompressor {
-  const inflate = native("gzip", zlib.createGunzip(), output);
+  const inflate = openHandle("gzip", zlib.createGunzip(), output);
   return {
     push(chunk) {
       if (inflate.write(chunk, zlib.constants.Z_NO_FLUSH) < chunk.length) {
@@ -86,7 +80,7 @@ function gunzip(output: Output): Decompressor {
 
 /** Zstd, several frames one after another, skippable ones passed over. */
 function unzstd(output: Output): Decompressor {
-  const inflate = native("zstd", zlib.createZstdDecompress(), output);
+  const inflate = openHandle("zstd", zlib.createZstdDecompress(), output);
   const frames = new ZstdFrames();
   return {
     push(chunk) {
@@ -101,48 +95,5 @@ function unzstd(output: Output): Decompressor {
       if (!frames.complete) throw invalidArgument("zstd: unexpected end of file");
     },
     [Symbol.dispose]: () => inflate.close(),
-  };
-}
-
-/** The handle inside a stream of node:zlib: after a write `_writeState` holds what is left of output and input. */
-interface Handle {
-  onerror: (message: string, errno: number, code: string) => void;
-  writeSync(
-    flush: number,
-    input: Uint8Array,
-    inputAt: number,
-    inputLength: number,
-    output: Uint8Array,
-    outputAt: number,
-    outputLength: number,
-  ): void;
-}
-
-function native(format: string, stream: unknown, output: Output) {
-  const { _handle: handle, _writeState: state } = stream as { _handle?: Handle; _writeState?: Uint32Array };
-  if (typeof handle?.writeSync !== "function" || !state) {
-    throw new CtrError(Code.Internal, `${format}: this Deno's node:zlib has no synchronous handle`);
-  }
-  const out = new Uint8Array(OUTPUT);
-  let failure: string | undefined;
-  handle.onerror = (message) => failure = message;
-  return {
-    /** Decompresses a chunk; gives how much of it was taken, which is less only after the stream's end. */
-    write(chunk: Uint8Array, flush: number): number {
-      for (let at = 0;;) {
-        try {
-          handle.writeSync(flush, chunk, at, chunk.length - at, out, 0, OUTPUT);
-        } catch (error) {
-          failure = messageOf(error);
-        }
-        if (failure) throw invalidArgument(`${format}: ${failure}`);
-        const produced = OUTPUT - state[0]!;
-        const taken = chunk.length - state[1]! - at;
-        at += taken;
-        if (produced > 0) output(out, produced);
-        if (produced < OUTPUT && (at === chunk.length || (taken === 0 && produced === 0))) return at;
-      }
-    },
-    close: () => (stream as { close(): void }).close(),
   };
 }

@@ -1,8 +1,11 @@
-/** Layers: tar archives in, files out. */
+/** Layers: tar archives in and files out, and the other way round. */
 export { type AppliedLayer, applyLayer, type ApplyOptions, LayerApplier, type LayerTarget } from "./apply.ts";
+export { type Compressor, compressor } from "./compress.ts";
 export { type Compression, type Decompressor, decompressor, detectCompression } from "./decompress.ts";
 export type { Entry, EntrySink, EntryType, Extent } from "./entry.ts";
+export { type LayerSource, type MadeLayer, makeLayer, type MakeOptions, Sealed } from "./make.ts";
 export { bytesOf, type ByteText, cleanName, fromString, quote } from "./names.ts";
 export { adoptParents } from "./parents.ts";
+export { NeedsMountError } from "./side.ts";
 export { TarReader } from "./reader.ts";
 export type { Form } from "./whiteouts.ts";

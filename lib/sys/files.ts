@@ -18,6 +18,7 @@ export const Open = {
   EXCLUSIVE: 0o200,
   DIRECTORY: arm ? 0o40000 : 0o200000,
   NOFOLLOW: arm ? 0o100000 : 0o400000,
+  NONBLOCK: 0o4000,
   CLOEXEC: 0o2000000,
   PATH: 0o10000000,
 } as const;
@@ -46,6 +47,7 @@ const STATX_BASIC_STATS = 0x7ff;
 const c = libc({
   openat: { parameters: ["i32", "buffer", "i32", "u32"], result: "i32" },
   syscall: { parameters: ["isize", "i32", "buffer", "buffer", "usize"], result: "i32" },
+  read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   write: { parameters: ["i32", "usize", "usize"], result: "i32" },
   pwrite: { parameters: ["i32", "usize", "usize", "i64"], result: "i32" },
   ftruncate: { parameters: ["i32", "i64"], result: "i32" },
@@ -147,6 +149,10 @@ export function makeNodeAt(
 export const addressOf = (bytes: Uint8Array<ArrayBuffer>) =>
   Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes)));
 
+/** Reads at the file's offset, as much as fits into `into` or is there; 0 at the end. */
+export const readInto = (fd: number, into: Uint8Array<ArrayBuffer>) =>
+  result(c.read(fd, into, word(into.length)));
+
 /** Writes `length` bytes from a memory address ({@linkcode addressOf}) at the file's offset, all of them. */
 export function writeAll(fd: number, address: number, length: number): number {
   for (let done = 0; done < length;) {
@@ -225,6 +231,8 @@ export interface FileStat {
   readonly inode: bigint;
   readonly mtime: { seconds: number; nanos: number };
   readonly device: { major: number; minor: number };
+  /** The file system that it is on, as the mount shows it; with `inode` it tells one file from another. */
+  readonly filesystem: number;
 }
 
 const statBuffer = new Uint8Array(256);
@@ -246,6 +254,7 @@ export function statAt(dirFd: number, name: Uint8Array<ArrayBuffer> = EMPTY): Fi
     inode: statView.getBigUint64(32, true),
     mtime: { seconds: Number(statView.getBigInt64(112, true)), nanos: u32(120) },
     device: { major: u32(128), minor: u32(132) },
+    filesystem: u32(136) * 0x100000 + u32(140),
   };
 }
 

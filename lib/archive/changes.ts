@@ -1,0 +1,171 @@
+/**
+ * What has changed between two trees, in the order in which a layer tells it: a directory before what is in it,
+ * names by their bytes.
+ *
+ * Both ways of looking give the same changes: the upper directory of an overlay alone, and two mounted trees side
+ * by side. That is why the layer made of them is the same to the last byte.
+ */
+import { Code, CtrError, invalidArgument } from "../errors.ts";
+import type { FileStat } from "../sys/mod.ts";
+import { isSame } from "./compare.ts";
+import { type ByteText, quote } from "./names.ts";
+import { filesIn, type Found, isDirectory, lookUp, marksOf, openChild, within } from "./side.ts";
+import { isWhiteout, join } from "./tree.ts";
+import type { Form } from "./whiteouts.ts";
+
+/** One thing that a layer says. */
+export interface Change {
+  /** From the root of the tree; for "hideAll" the directory's own. */
+  readonly path: ByteText;
+  /** There and new or different; there no more; a directory of which nothing of before is left. */
+  readonly kind: "put" | "hide" | "hideAll";
+}
+
+/** The kernel takes no path longer than this, so nobody could unpack it. */
+const LONGEST_PATH = 4095;
+
+/** A change, or a file that will be one if another name of the same file is. */
+interface Candidate extends Change {
+  changed: boolean;
+}
+
+/**
+ * How a directory is read: as mounted, or as overlayfs keeps it; there either on top of a lower one, or by itself.
+ */
+interface Manner {
+  readonly raw: boolean;
+  readonly merged: boolean;
+}
+
+/** Finds the changes that lead from `lowerFd` (nothing, if undefined) to `upperFd`, both roots of trees. */
+export class Changes {
+  readonly #found: Candidate[] = [];
+  /** The names of files that have several. */
+  readonly #links = new Map<string, Candidate[]>();
+
+  /** Looks at both trees; gives way after each file. Throws InvalidArgument for what no layer can tell. */
+  *find(lowerFd: number | undefined, upperFd: number, form: Form): Generator<void> {
+    const overlay = form === "overlay";
+    yield* this.#directory(lowerFd, upperFd, "", { raw: overlay, merged: overlay });
+  }
+
+  /** The changes, and the directories above each. */
+  *all(): Generator<Change> {
+    for (const names of this.#links.values()) {
+      const changed = names.some(({ changed }) => changed);
+      for (const name of names) name.changed = changed;
+    }
+    const told = new Set<ByteText>([""]);
+    for (const { path, kind, changed } of this.#found) {
+      if (!changed) continue;
+      yield* parentsOf(path, told);
+      if (kind === "hideAll") yield* putOnce(path, told);
+      if (kind === "put") yield* putOnce(path, told);
+      else yield { path, kind };
+    }
+  }
+
+  *#directory(lowerFd: number | undefined, upperFd: number, path: ByteText, manner: Manner): Generator<void> {
+    const { there, hidden } = split(upperFd, manner);
+    yield* this.#deletions(lowerFd, path, there, manner.merged ? hidden : undefined);
+    for (const upper of there) {
+      const child = join(path, upper.name);
+      if (child.length > LONGEST_PATH) throw tooLong(child);
+      const lower = lowerFd === undefined ? undefined : lookUp(lowerFd, upper.name);
+      const same = lower !== undefined && isSame(lowerFd!, lower, upperFd, upper);
+      this.#put(child, upper, !same);
+      yield;
+      if (isDirectory(upper.stat)) yield* this.#below(lowerFd, lower, upperFd, upper, child, manner);
+    }
+  }
+
+  *#below(
+    lowerDir: number | undefined,
+    lower: Found | undefined,
+    upperDir: number,
+    upper: Found,
+    path: ByteText,
+    { raw, merged }: Manner,
+  ): Generator<void> {
+    const opaque = raw && marksOf(upperDir, upper).opaque;
+    const manner = { raw, merged: merged && !opaque };
+    const upperFd = openChild(upperDir, upper.name);
+    yield* within(upperFd, () => {
+      if (!lower || !isDirectory(lower.stat)) return this.#directory(undefined, upperFd, path, manner);
+      const lowerFd = openChild(lowerDir!, lower.name);
+      return within(lowerFd, () => this.#directory(lowerFd, upperFd, path, manner));
+    });
+  }
+
+  /** Tells what is there no more: that which overlayfs has marked as `hidden`, else whatever isn't `there`. */
+  *#deletions(
+    lowerFd: number | undefined,
+    path: ByteText,
+    there: Found[],
+    hidden: ByteText[] | undefined,
+  ): Generator<void> {
+    if (lowerFd === undefined || hidden?.length === 0) return;
+    const names = new Set(there.map(({ name }) => name));
+    const before = hidden && hidden.length < 2
+      ? hidden.flatMap((name) => lookUp(lowerFd, name) ?? [])
+      : [...filesIn(lowerFd)];
+    yield;
+    const marked = hidden && new Set(hidden);
+    const gone = before.filter(({ name }) => marked ? marked.has(name) : !names.has(name));
+    // One word for all instead of one for each; at the root there is none, since nothing stands for it.
+    if (path !== "" && gone.length > 1 && gone.length === before.length) {
+      this.#found.push({ path, kind: "hideAll", changed: true });
+      return;
+    }
+    for (const { name } of gone) this.#found.push({ path: join(path, name), kind: "hide", changed: true });
+  }
+
+  #put(path: ByteText, { name, stat }: Found, changed: boolean) {
+    const several = !isDirectory(stat) && stat.links > 1;
+    if (!changed && !several) return;
+    if (changed) refuse(path, name, stat);
+    const candidate: Candidate = { path, kind: "put", changed };
+    this.#found.push(candidate);
+    if (!several) return;
+    const key = `${stat.filesystem} ${stat.inode}`;
+    const names = this.#links.get(key);
+    if (names) names.push(candidate);
+    else this.#links.set(key, [candidate]);
+  }
+}
+
+/** Tells the files of a directory from overlayfs's marks of deletion. */
+function split(dirFd: number, { raw }: Manner): { there: Found[]; hidden: ByteText[] } {
+  const there: Found[] = [];
+  const hidden: ByteText[] = [];
+  for (const found of filesIn(dirFd)) {
+    if (raw && marksOf(dirFd, found).whiteout) hidden.push(found.name);
+    else there.push(found);
+  }
+  return { there, hidden };
+}
+
+/** Names and devices that whoever unpacks the layer would take for deletions. */
+function refuse(path: ByteText, name: ByteText, stat: FileStat) {
+  if (name.startsWith(".wh.")) {
+    throw invalidArgument(`a layer can't hold ${quote(path)}: names with .wh. stand for deletions`);
+  }
+  if (isWhiteout(stat)) {
+    throw invalidArgument(`a layer can't hold ${quote(path)}: a device 0:0 stands for a deletion`);
+  }
+}
+
+const tooLong = (path: ByteText) =>
+  new CtrError(Code.InvalidArgument, `path of ${path.length} bytes, ${LONGEST_PATH} at most: ${quote(path)}`);
+
+function* parentsOf(path: ByteText, told: Set<ByteText>): Generator<Change> {
+  for (let slash = path.indexOf("/"); slash > 0; slash = path.indexOf("/", slash + 1)) {
+    yield* putOnce(path.slice(0, slash), told);
+  }
+}
+
+function* putOnce(path: ByteText, told: Set<ByteText>): Generator<Change> {
+  if (told.has(path)) return;
+  told.add(path);
+  yield { path, kind: "put" };
+}

@@ -1,0 +1,30 @@
+/** Layers as they go: gzip, zstd or plain. The same bytes in give the same bytes out: no time, no name in them. */
+import zlib from "node:zlib";
+import type { Compression } from "./decompress.ts";
+import { openHandle, type Output } from "./zlib_handle.ts";
+
+/** Compresses what is pushed. Dispose it to free its memory at once. */
+export interface Compressor extends Disposable {
+  push(chunk: Uint8Array<ArrayBuffer>): void;
+  /** Says that the stream is over, and gives what is left of it to the output. */
+  finish(): void;
+}
+
+/** A compressor at its format's usual level. */
+export function compressor(compression: Compression, output: Output): Compressor {
+  const { Z_NO_FLUSH, Z_FINISH, ZSTD_e_continue, ZSTD_e_end } = zlib.constants;
+  if (compression === "gzip") return deflating("gzip", zlib.createGzip(), output, Z_NO_FLUSH, Z_FINISH);
+  if (compression === "zstd") {
+    return deflating("zstd", zlib.createZstdCompress(), output, ZSTD_e_continue, ZSTD_e_end);
+  }
+  return { push: (chunk) => output(chunk, chunk.length), finish() {}, [Symbol.dispose]() {} };
+}
+
+function deflating(format: string, stream: unknown, output: Output, more: number, end: number): Compressor {
+  const handle = openHandle(format, stream, output);
+  return {
+    push: (chunk) => void handle.write(chunk, more),
+    finish: () => void handle.write(new Uint8Array(0), end),
+    [Symbol.dispose]: () => handle.close(),
+  };
+}
