@@ -1,6 +1,8 @@
 /** What the pool of layer workers and its workers say to each other: everything here can be cloned. */
 import type { ByteText, Form } from "../archive/mod.ts";
+import { type MadeLayer, NeedsMountError } from "../archive/mod.ts";
 import { Code, CtrError, messageOf } from "../errors.ts";
+import type { MakeJob } from "./make_layer.ts";
 import type { BlobRequest } from "../remotes/mod.ts";
 
 /** One layer to be fetched, or read, and verified; and unpacked, if there is a target. */
@@ -43,22 +45,28 @@ export class InterruptedError extends CtrError {
   }
 }
 
-export type Request = { type: "run"; job: LayerJob } | { type: "abort" };
+/** Work for a Worker, and what it gives. */
+export type Job = LayerJob | MakeJob;
+export type Result = LayerResult | MadeLayer;
+
+export type Request = { type: "run"; job: Job } | { type: "abort" };
 
 export type Reply =
   | { type: "progress"; received: number }
-  | { type: "done"; result: LayerResult }
-  | { type: "failed"; code: Code; message: string; received?: number };
+  | { type: "done"; result: Result }
+  | { type: "failed"; code: Code; message: string; received?: number; needsMount?: boolean };
 
 /** An error, fit to be sent. */
 export function failureOf(error: unknown): Reply {
   const received = error instanceof InterruptedError ? error.received : undefined;
   const code = error instanceof CtrError ? error.code : Code.Internal;
-  return { type: "failed", code, message: messageOf(error), received };
+  const needsMount = error instanceof NeedsMountError;
+  return { type: "failed", code, message: messageOf(error), received, needsMount };
 }
 
 /** The error that was sent. */
-export function errorOf({ code, message, received }: Extract<Reply, { type: "failed" }>): CtrError {
+export function errorOf({ code, message, received, needsMount }: Extract<Reply, { type: "failed" }>): Error {
+  if (needsMount) return new NeedsMountError(message);
   if (received === undefined) return new CtrError(code, message);
   return new InterruptedError(message, received);
 }

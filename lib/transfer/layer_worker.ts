@@ -6,7 +6,15 @@
 import { createHash } from "node:crypto";
 import { type AppliedLayer, LayerApplier } from "../archive/mod.ts";
 import { Code, CtrError, failedPrecondition, invalidArgument, messageOf } from "../errors.ts";
-import { failureOf, InterruptedError, type LayerJob, type LayerResult, type Request } from "./layer_job.ts";
+import {
+  failureOf,
+  InterruptedError,
+  type Job,
+  type LayerJob,
+  type LayerResult,
+  type Request,
+} from "./layer_job.ts";
+import { runMakeJob } from "./make_layer.ts";
 
 const READ_SIZE = 1 << 18;
 const PROGRESS_EVERY = 100;
@@ -26,10 +34,11 @@ self.onmessage = ({ data }: MessageEvent<Request>) => {
   else void work(data.job);
 };
 
-async function work(job: LayerJob) {
+async function work(job: Job) {
   const abort = current = new AbortController();
   try {
-    self.postMessage({ type: "done", result: await run(job, abort.signal) });
+    const result = await ("make" in job ? runMakeJob(job, abort.signal) : run(job, abort.signal));
+    self.postMessage({ type: "done", result });
   } catch (error) {
     self.postMessage(failureOf(error));
   } finally {

@@ -3,7 +3,9 @@
  * daemon's main thread can't spare: its API has to answer within milliseconds meanwhile.
  */
 import { Code, CtrError, unavailable } from "../errors.ts";
-import { errorOf, type LayerJob, type LayerResult, type Reply } from "./layer_job.ts";
+import type { MadeLayer } from "../archive/mod.ts";
+import { errorOf, type Job, type LayerJob, type LayerResult, type Reply, type Result } from "./layer_job.ts";
+import type { MakeJob } from "./make_layer.ts";
 
 export { InterruptedError, type LayerJob, type LayerResult } from "./layer_job.ts";
 
@@ -15,10 +17,10 @@ export interface LayerJobOptions {
 }
 
 interface Task {
-  readonly job: LayerJob;
+  readonly job: Job;
   readonly size: number;
   readonly options: LayerJobOptions;
-  readonly done: PromiseWithResolvers<LayerResult>;
+  readonly done: PromiseWithResolvers<Result>;
   onAbort?: () => void;
 }
 
@@ -58,6 +60,15 @@ export class LayerWorkers implements AsyncDisposable {
 
   /** Does one job. Rejects with the signal's reason after an abort. */
   async run(job: LayerJob, options: LayerJobOptions = {}): Promise<LayerResult> {
+    return await this.#do(job, options) as LayerResult;
+  }
+
+  /** Makes one layer. Throws NeedsMountError (lib/archive) if its upper directory can't be read by itself. */
+  async make(job: MakeJob, options: LayerJobOptions = {}): Promise<MadeLayer> {
+    return await this.#do(job, options) as MadeLayer;
+  }
+
+  async #do(job: Job, options: LayerJobOptions): Promise<Result> {
     options.signal?.throwIfAborted();
     if (this.#closed) throw unavailable("layer workers are closed");
     const task: Task = { job, size: await sizeOf(job), options, done: Promise.withResolvers() };
@@ -157,7 +168,10 @@ export class LayerWorkers implements AsyncDisposable {
   }
 }
 
-async function sizeOf({ source, ingest, expected }: LayerJob): Promise<number> {
+async function sizeOf(job: Job): Promise<number> {
+  // How much a tree holds would have to be counted: it waits behind the layers that others wait for.
+  if ("make" in job) return 0;
+  const { source, ingest, expected } = job;
   if (ingest || expected) return (ingest ?? expected)!.size;
   return "file" in source ? (await Deno.stat(source.file)).size : 0;
 }
