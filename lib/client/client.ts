@@ -5,11 +5,13 @@ import { ImagesDefinition } from "../api/services/images/v1/images.ts";
 import { type Namespace, NamespacesDefinition } from "../api/services/namespaces/v1/namespace.ts";
 import { type Info as SnapshotInfo, SnapshotsDefinition } from "../api/services/snapshots/v1/snapshots.ts";
 import { VersionDefinition, type VersionResponse } from "../api/services/version/v1/version.ts";
+import type { Descriptor } from "../api/types/descriptor.ts";
 import type { Envelope } from "../api/types/event.ts";
 import type { CallOptions, Channel, ServiceDefinition, Stub } from "../rpc/service.ts";
 import { defaultAddress, dial } from "./connect.ts";
 import { Container, type ContainerOptions, createContainer } from "./container.ts";
 import { ContentClient } from "./content.ts";
+import type { DiffOptions } from "./diff.ts";
 import { Image } from "./image.ts";
 import { createLease, type Lease, type LeaseOptions } from "./lease.ts";
 import { pull, type PullOptions } from "./pull.ts";
@@ -101,6 +103,21 @@ export class Client implements Services, AsyncDisposable {
     for await (const { info } of this.stub(SnapshotsDefinition).list({ snapshotter, filters }, options)) {
       yield* info;
     }
+  }
+
+  /** Makes a layer of what a snapshot has more or less than its parent; see {@linkcode DiffOptions}. */
+  async diff(key: string, options: DiffOptions = {}): Promise<Descriptor> {
+    const { diffSnapshot } = await import("./diff.ts");
+    return await diffSnapshot(this, key, options);
+  }
+
+  /** Unmounts an image that `Image.mount` has mounted; with `remove` its snapshot goes too. */
+  async unmountImage(
+    target: string,
+    options: CallOptions & { snapshotter?: string; remove?: boolean } = {},
+  ): Promise<void> {
+    const { unmountImage } = await import("./image_mounts.ts");
+    await unmountImage(this, target, options);
   }
 
   /** Makes a lease, which is deleted when disposed. */

@@ -17,6 +17,7 @@ import {
 } from "../oci/mod.ts";
 import { anyJson } from "../rpc/any.ts";
 import { type CallOptions, complete } from "../rpc/service.ts";
+import type { CommitOptions } from "./commit.ts";
 import type { Image } from "./image.ts";
 import { type Io, noIo } from "./io.ts";
 import { createLease } from "./lease.ts";
@@ -141,6 +142,13 @@ export class Container implements AsyncDisposable {
   async task(options?: CallOptions): Promise<Task> {
     const { process } = await this.#services.stub(TasksDefinition).get({ containerId: this.id }, options);
     return this.#task(process!.pid);
+  }
+
+  /** Makes an image of it as it is now; see {@linkcode CommitOptions}. */
+  async commit(name: string, options: CommitOptions = {}): Promise<Image> {
+    const { commitContainer } = await import("./commit.ts");
+    const { Image } = await import("./image.ts");
+    return new Image(this.#services, await commitContainer(this.#services, this.id, name, options));
   }
 
   /** Deletes the record and, unless told to keep it, its snapshot. A task must be gone. */

@@ -12,7 +12,11 @@ import {
   parsePlatform,
 } from "../images/mod.ts";
 import type { ImageConfig } from "../oci/mod.ts";
+import type { CallOptions } from "../rpc/service.ts";
 import { ContentClient } from "./content.ts";
+import type { ConvertOptions } from "./convert.ts";
+import type { MountOptions } from "./image_mounts.ts";
+import { createLease } from "./lease.ts";
 import type { Services } from "./services.ts";
 
 /** Configs larger than this are refused. */
@@ -79,6 +83,47 @@ export class Image {
       if (isError(error, Code.NotFound)) return false;
       throw error;
     }
+  }
+
+  /** Unpacks its layers, those that aren't yet, so that containers can be made of it. */
+  async unpack(
+    { snapshotter = "overlayfs", ...options }: CallOptions & { snapshotter?: string } = {},
+  ): Promise<
+    void
+  > {
+    const { unpackByClient } = await import("./unpack_by_client.ts");
+    await using lease = await createLease(this.#services, options);
+    const call = { ...options, lease: lease.id };
+    const unpacking = { services: this.#services, content: this.#content(), lease, call, report() {} };
+    await unpackByClient(unpacking, await this.manifest(), snapshotter);
+  }
+
+  /** Bytes and inodes of each of its snapshots, the uppermost first. Throws NotFound if it isn't unpacked. */
+  async usage(
+    { snapshotter = "overlayfs", ...options }: CallOptions & { snapshotter?: string } = {},
+  ): Promise<
+    { key: string; size: bigint; inodes: bigint }[]
+  > {
+    const snapshots = this.#services.stub(SnapshotsDefinition);
+    const found: { key: string; size: bigint; inodes: bigint }[] = [];
+    for (let key = await this.chainId(); key !== "";) {
+      const { size, inodes } = await snapshots.usage({ snapshotter, key }, options);
+      found.push({ key, size, inodes });
+      key = (await snapshots.stat({ snapshotter, key }, options)).info!.parent;
+    }
+    return found;
+  }
+
+  /** Mounts its files on a directory of this machine; see {@linkcode MountOptions}. Gives their chain ID. */
+  async mount(target: string, options: MountOptions = {}): Promise<string> {
+    const { mountImage } = await import("./image_mounts.ts");
+    return await mountImage(this.#services, this, target, options);
+  }
+
+  /** Makes another image of it, with other compression or other media types; see {@linkcode ConvertOptions}. */
+  async convert(name: string, options: ConvertOptions = {}): Promise<Image> {
+    const { convertImage } = await import("./convert.ts");
+    return new Image(this.#services, await convertImage(this.#services, this.record, name, options));
   }
 
   /** Deletes the name; `sync` waits until what only it held is gone from the disk. */

@@ -1,5 +1,10 @@
 /** The client library: what `mod.ts` exports. */
 export { Client, type ClientOptions } from "./client.ts";
+export type { CommitOptions } from "./commit.ts";
+export type { ConvertOptions } from "./convert.ts";
+export type { DiffOptions } from "./diff.ts";
+export type { MountOptions } from "./image_mounts.ts";
+export type { LayerCompression } from "./media_types.ts";
 export { defaultAddress, dial } from "./connect.ts";
 export { Container, type ContainerOptions } from "./container.ts";
 export { ContentClient, type WriteOptions } from "./content.ts";

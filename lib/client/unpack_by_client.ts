@@ -10,7 +10,21 @@ import {
   snapshotLabel,
   uncompressedLabel,
 } from "../images/mod.ts";
-import type { LocalPull } from "./pull_by_client.ts";
+import type { CallOptions } from "../rpc/service.ts";
+import type { ContentClient } from "./content.ts";
+import type { Lease } from "./lease.ts";
+import type { Services } from "./services.ts";
+
+/** What unpacking needs: the daemon, and a lease that holds what is made. */
+export interface Unpacking {
+  readonly services: Services;
+  readonly content: ContentClient;
+  readonly lease: Lease;
+  /** Goes along with every call; names the lease. */
+  readonly call: CallOptions;
+  /** Tells the caller what becomes of a layer. */
+  report(event: string, layer: Descriptor, done: number): void;
+}
 
 /** Configs larger than this are refused. */
 const configLimit = 8 << 20;
@@ -28,7 +42,7 @@ interface Step {
  * @throws FailedPrecondition if a layer does not unpack to what the config says of it
  */
 export async function unpackByClient(
-  pull: LocalPull,
+  pull: Unpacking,
   { config, layers }: Manifest,
   snapshotter: string,
 ): Promise<void> {
@@ -47,7 +61,7 @@ export async function unpackByClient(
   if (top) await pull.content.label(config.digest, { [snapshotLabel(snapshotter)]: top }, pull.call);
 }
 
-async function unpackLayer(pull: LocalPull, step: Step, snapshotter: string): Promise<void> {
+async function unpackLayer(pull: Unpacking, step: Step, snapshotter: string): Promise<void> {
   const { layer, diffId, name, parent } = step;
   const snapshots = pull.services.stub(SnapshotsDefinition);
   // Held before it is looked for, so that it can't vanish in between.
