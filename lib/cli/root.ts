@@ -25,6 +25,13 @@ export const commands: readonly Command[] = [
     usage: "manage containers",
     group: () => import("./containers/mod.ts"),
   },
+  {
+    name: "commit",
+    usage: "make an image of a container as it is now",
+    arguments: "CONTAINER REF",
+    lazyFlags: async () => (await import("./containers/mod.ts")).commit.flags!,
+    load: () => import("./containers/commit.ts"),
+  },
   { name: "tasks", aliases: ["t", "task"], usage: "manage tasks", group: () => import("./tasks/mod.ts") },
   { name: "content", usage: "manage content", group: () => import("./content/mod.ts") },
   {
@@ -33,6 +40,12 @@ export const commands: readonly Command[] = [
     usage: "manage snapshots",
     flags: [snapshotterFlag],
     group: () => import("./snapshots/mod.ts"),
+  },
+  {
+    name: "rootfs",
+    usage: "what early containerd called snapshots diff and unpack",
+    hidden: true,
+    group: () => import("./rootfs/mod.ts"),
   },
   {
     name: "namespaces",

@@ -2,7 +2,30 @@
 import type { Command } from "../command.ts";
 import { quiet } from "../flags.ts";
 
+/** Also `ctr commit`. */
+export const commit: Command = {
+  name: "commit",
+  usage: "make an image of a container as it is now",
+  arguments: "CONTAINER REF",
+  description: "The image's layers, and one more. SOURCE_DATE_EPOCH is the latest time in it, if set.",
+  examples: ["commit web web:tuned"],
+  flags: [
+    { name: "author", short: "a", value: "name", usage: "who made the image" },
+    { name: "message", short: "m", value: "text", usage: "what the change is about, for the history" },
+    {
+      name: "compression",
+      value: "value",
+      default: "gzip",
+      usage: "how the new layer is compressed: gzip, zstd or uncompressed",
+    },
+    { name: "no-pause", usage: "leave the container running meanwhile" },
+    { name: "label", value: "value", many: true, usage: "labels to attach to the image" },
+  ],
+  load: () => import("./commit.ts"),
+};
+
 export const commands: readonly Command[] = [
+  commit,
   {
     name: "create",
     usage: "create a container, without starting it",

@@ -13,6 +13,24 @@ export const commands: readonly Command[] = [
     arguments: "<name> <active>",
     load: () => import("./commit.ts"),
   },
+  {
+    name: "diff",
+    usage: "get the diff of two snapshots; the second is the first one's parent by default",
+    arguments: "<idA> [<idB>]",
+    description: "The layer goes to the standard output. SOURCE_DATE_EPOCH is the latest time in it, if set.",
+    flags: [
+      {
+        name: "media-type",
+        value: "value",
+        default: "application/vnd.oci.image.layer.v1.tar+gzip",
+        usage: "media type to use for creating diff",
+      },
+      { name: "ref", value: "value", usage: "content upload reference to use" },
+      { name: "keep", usage: "keep diff content: up to creator to delete it" },
+      { name: "label", value: "value", many: true, usage: "labels to attach to the content" },
+    ],
+    load: () => import("./diff.ts"),
+  },
   { name: "info", usage: "get info about a snapshot", arguments: "<key>", load: () => import("./info.ts") },
   {
     name: "list",
@@ -49,6 +67,12 @@ export const commands: readonly Command[] = [
     load: () => import("./label.ts"),
   },
   { name: "tree", usage: "display tree view of snapshot branches", load: () => import("./tree.ts") },
+  {
+    name: "unpack",
+    usage: "unpack applies layers from a manifest to a snapshot",
+    arguments: "<digest>",
+    load: () => import("./unpack.ts"),
+  },
   {
     name: "usage",
     usage: "show what snapshots take",
