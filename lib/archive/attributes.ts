@@ -8,8 +8,10 @@ import {
   closeFd,
   Errno,
   FileType,
+  listXattrsAt,
   Open,
   openAt,
+  removeXattrFd,
   setTimesAt,
   setXattrAt,
   setXattrFd,
@@ -18,6 +20,7 @@ import {
 } from "../sys/mod.ts";
 import type { Entry } from "./entry.ts";
 import { type ByteText, quote } from "./names.ts";
+import { isKept } from "./side.ts";
 import { nul } from "./tree.ts";
 
 const EOPNOTSUPP = Errno.EOPNOTSUPP;
@@ -40,6 +43,7 @@ export class Attributes {
   ofFd(fd: number, entry: Entry, made: boolean): void {
     const all = this.#inherited || !made;
     if (all || entry.uid !== 0 || entry.gid !== 0) succeed(chownFd(fd, entry.uid, entry.gid), "chown");
+    if (!made) removeStale(fd, entry);
     if (entry.xattrs) this.#xattrs(entry, (key, value) => setXattrFd(fd, key, value));
     if (all || entry.mode & this.#withheld || entry.xattrs) succeed(chmodFd(fd, entry.mode), "chmod");
     if (entry.type === "directory" && entry.mode & 0o2000) this.#inherited = true;
@@ -81,6 +85,13 @@ export class Attributes {
         entry.type !== "directory";
       if (code !== -EOPNOTSUPP && !userOnSpecial) succeed(code, `set xattr ${quote(key)}`);
     }
+  }
+}
+
+/** An entry replaces all attributes of a directory that is there (OCI image spec, "Applying Changesets"). */
+function removeStale(fd: number, entry: Entry) {
+  for (const key of listXattrsAt(fd, "")) {
+    if (isKept(key) && !entry.xattrs?.has(key)) succeed(removeXattrFd(fd, key), `remove xattr ${quote(key)}`);
   }
 }
 

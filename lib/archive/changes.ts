@@ -6,10 +6,10 @@
  * by side. That is why the layer made of them is the same to the last byte.
  */
 import { Code, CtrError, invalidArgument } from "../errors.ts";
-import type { FileStat } from "../sys/mod.ts";
+import { closeFd, type FileStat } from "../sys/mod.ts";
 import { isSame } from "./compare.ts";
 import { type ByteText, quote } from "./names.ts";
-import { filesIn, type Found, isDirectory, lookUp, marksOf, openChild, within } from "./side.ts";
+import { filesIn, type Found, isDirectory, isSocket, lookUp, marksOf, openChild } from "./side.ts";
 import { isWhiteout, join } from "./tree.ts";
 import type { Form } from "./whiteouts.ts";
 
@@ -46,7 +46,7 @@ export class Changes {
   /** Looks at both trees; gives way after each file. Throws InvalidArgument for what no layer can tell. */
   *find(lowerFd: number | undefined, upperFd: number, form: Form): Generator<void> {
     const overlay = form === "overlay";
-    yield* this.#directory(lowerFd, upperFd, "", { raw: overlay, merged: overlay });
+    yield* descend(this.#directory(lowerFd, upperFd, "", { raw: overlay, merged: overlay }));
   }
 
   /** The changes, and the directories above each. */
@@ -65,17 +65,17 @@ export class Changes {
     }
   }
 
-  *#directory(lowerFd: number | undefined, upperFd: number, path: ByteText, manner: Manner): Generator<void> {
+  *#directory(lowerFd: number | undefined, upperFd: number, path: ByteText, manner: Manner): Walk {
     const { there, hidden } = split(upperFd, manner);
-    yield* this.#deletions(lowerFd, path, there, manner.merged ? hidden : undefined);
+    this.#deletions(lowerFd, path, there, manner.merged ? hidden : undefined);
+    yield;
     for (const upper of there) {
       const child = join(path, upper.name);
       if (child.length > LONGEST_PATH) throw tooLong(child);
       const lower = lowerFd === undefined ? undefined : lookUp(lowerFd, upper.name);
       const same = lower !== undefined && isSame(lowerFd!, lower, upperFd, upper);
       this.#put(child, upper, !same);
-      yield;
-      if (isDirectory(upper.stat)) yield* this.#below(lowerFd, lower, upperFd, upper, child, manner);
+      yield isDirectory(upper.stat) ? this.#below(lowerFd, lower, upperFd, upper, child, manner) : undefined;
     }
   }
 
@@ -86,30 +86,33 @@ export class Changes {
     upper: Found,
     path: ByteText,
     { raw, merged }: Manner,
-  ): Generator<void> {
+  ): Walk {
     const opaque = raw && marksOf(upperDir, upper).opaque;
-    const manner = { raw, merged: merged && !opaque };
     const upperFd = openChild(upperDir, upper.name);
-    yield* within(upperFd, () => {
-      if (!lower || !isDirectory(lower.stat)) return this.#directory(undefined, upperFd, path, manner);
-      const lowerFd = openChild(lowerDir!, lower.name);
-      return within(lowerFd, () => this.#directory(lowerFd, upperFd, path, manner));
-    });
+    try {
+      const lowerFd = lower && isDirectory(lower.stat) ? openChild(lowerDir!, lower.name) : undefined;
+      try {
+        yield this.#directory(lowerFd, upperFd, path, { raw, merged: merged && !opaque });
+      } finally {
+        if (lowerFd !== undefined) closeFd(lowerFd);
+      }
+    } finally {
+      closeFd(upperFd);
+    }
   }
 
   /** Tells what is there no more: that which overlayfs has marked as `hidden`, else whatever isn't `there`. */
-  *#deletions(
+  #deletions(
     lowerFd: number | undefined,
     path: ByteText,
     there: Found[],
     hidden: ByteText[] | undefined,
-  ): Generator<void> {
+  ) {
     if (lowerFd === undefined || hidden?.length === 0) return;
     const names = new Set(there.map(({ name }) => name));
     const before = hidden && hidden.length < 2
       ? hidden.flatMap((name) => lookUp(lowerFd, name) ?? [])
-      : [...filesIn(lowerFd)];
-    yield;
+      : [...filesIn(lowerFd)].filter(({ stat }) => !isSocket(stat));
     const marked = hidden && new Set(hidden);
     const gone = before.filter(({ name }) => marked ? marked.has(name) : !names.has(name));
     // One word for all instead of one for each; at the root there is none, since nothing stands for it.
@@ -134,12 +137,30 @@ export class Changes {
   }
 }
 
-/** Tells the files of a directory from overlayfs's marks of deletion. */
+/** A walk gives way, or names the walk that has to come before it goes on. */
+interface Walk extends Generator<Walk | undefined, void> {}
+
+/** Goes down and up again with a stack of its own: a tree may be deeper than calls may be. */
+function* descend(walk: Walk): Generator<void> {
+  const walks = [walk];
+  try {
+    while (walks.length > 0) {
+      const { value, done } = walks.at(-1)!.next();
+      if (done) walks.pop();
+      else if (value) walks.push(value);
+      else yield;
+    }
+  } finally {
+    for (const unfinished of walks.reverse()) unfinished.return();
+  }
+}
+
+/** Tells the files of a directory from what only hides what is below: overlayfs's marks, and sockets. */
 function split(dirFd: number, { raw }: Manner): { there: Found[]; hidden: ByteText[] } {
   const there: Found[] = [];
   const hidden: ByteText[] = [];
   for (const found of filesIn(dirFd)) {
-    if (raw && marksOf(dirFd, found).whiteout) hidden.push(found.name);
+    if (isSocket(found.stat) || (raw && marksOf(dirFd, found).whiteout)) hidden.push(found.name);
     else there.push(found);
   }
   return { there, hidden };

@@ -6,7 +6,6 @@
  * Documentation/filesystems/overlayfs.rst), where deletions are files of their own.
  */
 import {
-  closeFd,
   Errno,
   type FileStat,
   FileType,
@@ -37,21 +36,26 @@ export const typeOf = ({ mode }: FileStat) => mode & FileType.MASK;
 export const isDirectory = (stat: FileStat) => typeOf(stat) === FileType.DIRECTORY;
 
 /** Sockets are no files that an archive could hold: they count as absent. */
-const isSocket = (stat: FileStat) => typeOf(stat) === 0o140000;
+export const isSocket = (stat: FileStat) => typeOf(stat) === 0o140000;
 
-/** A file of an open directory, or undefined if it isn't there. */
+/** A file of an open directory, or undefined if it isn't there or is a socket. */
 export function lookUp(dirFd: number, name: ByteText): Found | undefined {
-  const stat = statAt(dirFd, nul(name));
-  if (typeof stat !== "number") return isSocket(stat) ? undefined : { name, stat };
-  if (stat === -Errno.ENOENT) return undefined;
-  succeed(stat, `stat ${quote(name)}`);
+  const found = find(dirFd, name);
+  return found && isSocket(found.stat) ? undefined : found;
 }
 
-/** The files in an open directory, ordered by the bytes of their names. */
+function find(dirFd: number, name: ByteText): Found | undefined {
+  const stat = statAt(dirFd, nul(name));
+  if (typeof stat !== "number") return { name, stat };
+  if (stat !== -Errno.ENOENT) succeed(stat, `stat ${quote(name)}`);
+  return undefined;
+}
+
+/** What is in an open directory, sockets too, ordered by the bytes of the names. */
 export function* filesIn(dirFd: number): Generator<Found> {
   for (const name of listDirectoryFd(dirFd).sort(byBytes)) {
     // Gone since it was listed: a container may be running on it.
-    const found = lookUp(dirFd, name);
+    const found = find(dirFd, name);
     if (found) yield found;
   }
 }
@@ -61,15 +65,6 @@ const byBytes = (a: ByteText, b: ByteText) => a < b ? -1 : a > b ? 1 : 0;
 /** Opens a directory by its name in an open one. */
 export const openChild = (dirFd: number, name: ByteText) =>
   succeed(openAt(dirFd, nul(name), Open.DIRECTORY | Open.NOFOLLOW), `open ${quote(name)}`);
-
-/** Runs `work` with a directory that is open meanwhile. */
-export function* within<T>(fd: number, work: (fd: number) => Generator<T>): Generator<T> {
-  try {
-    yield* work(fd);
-  } finally {
-    closeFd(fd);
-  }
-}
 
 /**
  * The extended attributes that belong into a layer: capabilities, access lists and the users' own. Security labels
@@ -85,7 +80,8 @@ export function keptXattrs(dirFd: number, name: ByteText): Map<ByteText, Uint8Ar
 }
 
 const keptNames = new Set(["security.capability", "system.posix_acl_access", "system.posix_acl_default"]);
-const isKept = (key: ByteText) =>
+/** Whether an attribute belongs into a layer. */
+export const isKept = (key: ByteText) =>
   keptNames.has(key) || (key.startsWith("user.") && !key.startsWith("user.overlay."));
 
 /** What overlayfs says of a file in an upper directory. */

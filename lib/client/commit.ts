@@ -43,6 +43,8 @@ export interface CommitOptions extends CallOptions {
 }
 
 const largest = 8 << 20;
+/** Milliseconds that resuming a task may take. */
+const patience = 10_000;
 const layerType = "application/vnd.oci.image.layer.v1.tar";
 
 /** What a commit starts from. */
@@ -73,8 +75,9 @@ export async function commitContainer(
   name: string,
   options: CommitOptions = {},
 ): Promise<ImageRecord> {
-  const { signal, namespace, timeout } = options;
-  const asked = { signal, namespace, timeout };
+  const { author, message, compression = "gzip", pause = true, labels: imageLabels = {}, config, ...rest } =
+    options;
+  const { sourceDate = sourceDateOf(), ...asked } = rest;
   await using lease = await createLease(services, asked);
   const commit = {
     services,
@@ -89,22 +92,17 @@ export async function commitContainer(
   const { snapshotter, snapshotKey } = container;
   const base = await baseOf(commit, container.image);
   await checkParent(commit, id, { snapshotter, key: snapshotKey }, base);
-  const sourceDate = options.sourceDate ?? sourceDateOf();
-  const mediaType = layerTypeFor(base, options.compression ?? "gzip");
+  const mediaType = layerTypeFor(base, compression);
   const diff = () =>
     diffSnapshot(services, snapshotKey, { snapshotter, mediaType, sourceDate, ...commit.call });
-  const layer = await (options.pause === false ? diff() : whilePaused(services, id, asked, diff));
+  const layer = await (pause ? whilePaused(services, id, asked, diff) : diff());
   const { labels } = await commit.content.info(layer.digest, commit.call);
   const diffId = labels[uncompressedLabel] ?? layer.digest;
-  const command = commandOf(container.spec?.value);
-  const target = await describe(commit, base, { ...layer, size: Number(layer.size) }, diffId, {
-    ...options,
-    sourceDate,
-    command,
-  });
+  const said = { author, message, config, sourceDate, command: commandOf(container.spec?.value) };
+  const target = await describe(commit, base, { ...layer, size: Number(layer.size) }, diffId, said);
   const document = parseDocument(await commit.content.readAll(undefined, target.digest, largest), target);
   await unpackByClient({ ...commit, report() {} }, document as Manifest, snapshotter);
-  return await nameIt(commit, name, target, options.labels ?? {});
+  return await nameIt(commit, name, target, imageLabels);
 }
 
 async function baseOf({ services, content, call }: Commit, name: string): Promise<Base> {
@@ -159,7 +157,7 @@ async function whilePaused<T>(
     return await work();
   } finally {
     // Also when the caller has lost patience: nobody else knows that it is paused.
-    await tasks.resume({ containerId }, { namespace: call.namespace });
+    await tasks.resume({ containerId }, { ...call, signal: AbortSignal.timeout(patience) });
   }
 }
 

@@ -3,6 +3,7 @@ import { type Image, ImagesDefinition } from "../api/services/images/v1/images.t
 import { Code, failedPrecondition, isError, notFound } from "../errors.ts";
 import {
   type Descriptor,
+  formatPlatform,
   type Index,
   isIndexType,
   isLayerType,
@@ -113,7 +114,11 @@ class Conversion {
     const described = manifests.filter(({ platform }) => platform);
     const chosen = new Set(this.#platforms.flatMap((platform) => suitable(platform, described).slice(0, 1)));
     const kept = manifests.filter((one) => !one.platform || chosen.has(one));
-    if (kept.length === 0) throw notFound("convert: the image has no manifest for the platform");
+    if (chosen.size === 0) {
+      throw notFound(
+        `convert: no manifest for ${this.#platforms.map(formatPlatform).join(" or ")} in the image`,
+      );
+    }
     return kept;
   }
 

@@ -4,6 +4,7 @@ import { bytesToText, succeed } from "./files.ts";
 
 const c = libc({
   fsetxattr: { parameters: ["i32", "buffer", "buffer", "usize", "i32"], result: "i32" },
+  fremovexattr: { parameters: ["i32", "buffer"], result: "i32" },
   lsetxattr: { parameters: ["buffer", "buffer", "buffer", "usize", "i32"], result: "i32" },
   lgetxattr: { parameters: ["buffer", "buffer", "buffer", "usize"], result: "i32" },
   llistxattr: { parameters: ["buffer", "buffer", "usize"], result: "i32" },
@@ -16,6 +17,9 @@ const bytesOf = (text: string) => Uint8Array.from(text + "\0", (char) => char.ch
 /** Sets an attribute of an open file or directory. `name` has one character a byte. */
 export const setXattrFd = (fd: number, name: string, value: Uint8Array<ArrayBuffer>) =>
   result(c.fsetxattr(fd, bytesOf(name), value, word(value.length), 0));
+
+/** Takes an attribute from an open file or directory. */
+export const removeXattrFd = (fd: number, name: string) => result(c.fremovexattr(fd, bytesOf(name)));
 
 /** The path by which the kernel finds `name` of an open directory, whatever has been renamed meanwhile. */
 const through = (dirFd: number, name: string) => bytesOf(`/proc/self/fd/${dirFd}${name ? "/" + name : "/."}`);

@@ -76,6 +76,11 @@ export function whyDifferent(items: TarItem[], differences: Difference[]): strin
   if (hidesItsOwn(items) && differences.every(({ field }) => field === "entry" || field === "xattrs")) {
     return "layer hides its own";
   }
+  // It leaves a directory that is there with attributes that its new description hasn't.
+  const kept = ({ field, path, a, b }: Difference) =>
+    field === "xattrs" && items.some((item) => isDirectory(item) && pathOf(item) === path) &&
+    a.split(" ").every((one) => one === "" || b.includes(one));
+  if (differences.every(kept)) return "old attributes of a directory";
   // An implied directory that no parent has gets the group of an implied set-group-ID directory above it.
   const implied = ({ path }: Difference) => !items.some((item) => pathOf(item) === path);
   if (differences.every((one) => one.field === "owner" && one.a === "0:0" && implied(one))) {

@@ -2,7 +2,7 @@
 import { lchownSync, linkSync } from "node:fs";
 import fc from "fast-check";
 import { must } from "../../harness/mod.ts";
-import { setXattrAt } from "../../../lib/sys/mod.ts";
+import { closeFd, openDirectory, setXattrAt, succeed } from "../../../lib/sys/mod.ts";
 
 /** One thing done to a tree. Paths are from its root. */
 export type Step =
@@ -15,8 +15,11 @@ export type Step =
   | { do: "xattr"; path: string; key: string; value: string }
   | { do: "symlink" | "link" | "rename"; path: string; other: string };
 
+/** Steps whose subject should be there, so that it is taken from what is. */
+const needy = new Set(["remove", "empty", "recreate"]);
+
 const component = fc.constantFrom("a", "b", "c", "dir", "\u00e9", "with space", "n".repeat(110));
-const path = fc.array(component, { minLength: 1, maxLength: 3 }).map((parts) => parts.join("/"));
+const path = fc.array(component, { minLength: 1, maxLength: 2 }).map((parts) => parts.join("/"));
 const withPath = <K extends string>(...kinds: K[]) => fc.record({ do: fc.constantFrom(...kinds), path });
 const owner = fc.constantFrom(0, 1000, 65534, 0x7fffffff);
 
@@ -86,27 +89,45 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-/** Does what can be done; a step that the tree has no place for changes nothing. Gives how many were done. */
-export async function doAll(root: string, rootFd: number, steps: readonly Step[]): Promise<number> {
-  let done = 0;
+/** Does what can be done; a step that the tree has no place for changes nothing. `done` counts by kind. */
+export async function doAll(
+  root: string,
+  steps: readonly Step[],
+  done: Record<string, number>,
+): Promise<void> {
   for (const step of steps) {
     try {
-      await doOne(root, rootFd, step);
-      done++;
+      await doOne(root, step);
+      done[step.do] = (done[step.do] ?? 0) + 1;
     } catch (error) {
       if (!isOrdinary(error)) throw error;
     }
   }
-  return done;
 }
 
 /** The kernel's and our harness's ways to say that it can't be done there. */
 const isOrdinary = (error: unknown) => error instanceof Error && !(error instanceof TypeError);
 
-async function doOne(root: string, rootFd: number, step: Step): Promise<void> {
-  const at = `${root}/${step.path}`;
+/** The path itself if it is there or need not be, else one that is, chosen by it. */
+function choose(root: string, path: string): string {
+  if (exists(`${root}/${path}`)) return path;
+  const all = [...walk(root, "")];
+  return all[(path.length * 7 + path.charCodeAt(0)) % all.length] ?? path;
+}
+
+function* walk(root: string, dir: string): Generator<string> {
+  for (const { name, isDirectory } of Deno.readDirSync(`${root}/${dir}`)) {
+    const path = dir ? `${dir}/${name}` : name;
+    yield path;
+    if (isDirectory) yield* walk(root, path);
+  }
+}
+
+async function doOne(root: string, step: Step): Promise<void> {
+  const at = `${root}/${needy.has(step.do) ? choose(root, step.path) : step.path}`;
   if (throughSymlink(root, step.path)) return;
-  if (step.do === "write") write(at, step.text);
+  if ("other" in step) await withOther(root, at, step);
+  else if (step.do === "write") write(at, step.text);
   else if (step.do === "mkdir") Deno.mkdirSync(at, { recursive: true });
   else if (step.do === "remove") Deno.removeSync(at, { recursive: true });
   else if (step.do === "empty") {
@@ -117,14 +138,15 @@ async function doOne(root: string, rootFd: number, step: Step): Promise<void> {
   else if (step.do === "chmod") Deno.chmodSync(at, step.mode);
   else if (step.do === "chown") lchownSync(at, step.uid, step.gid);
   else if (step.do === "touch") Deno.utimeSync(at, step.seconds, step.seconds);
-  else if (step.do === "xattr") setXattr(rootFd, step);
+  else if (step.do === "xattr") setXattr(root, step);
 }
 
 async function withOther(root: string, at: string, step: Extract<Step, { other: string }>): Promise<void> {
-  if (throughSymlink(root, step.other)) return;
-  if (step.do === "symlink") Deno.symlinkSync(step.other, at);
-  else if (step.do === "link") linkSync(`${root}/${step.other}`, at);
-  else await must("mv", ["-T", `${root}/${step.other}`, at]);
+  if (step.do === "symlink") return Deno.symlinkSync(step.other, at);
+  const other = choose(root, step.other);
+  if (throughSymlink(root, other)) return;
+  if (step.do === "link") linkSync(`${root}/${other}`, at);
+  else await must("mv", ["-T", `${root}/${other}`, at]);
 }
 
 /** Not into what a device or a FIFO leads to. */
@@ -148,10 +170,15 @@ function recreate(at: string) {
   Deno.writeTextFileSync(`${at}/c`, "new");
 }
 
-function setXattr(rootFd: number, { path, key, value }: Extract<Step, { do: "xattr" }>) {
+function setXattr(root: string, { path, key, value }: Extract<Step, { do: "xattr" }>) {
   const bytes = Uint8Array.from(value, (char) => char.charCodeAt(0));
   const name = String.fromCharCode(...new TextEncoder().encode(path));
-  setXattrAt(rootFd, name, key, bytes);
+  const fd = openDirectory(root);
+  try {
+    succeed(setXattrAt(fd, name, key, bytes), "lsetxattr");
+  } finally {
+    closeFd(fd);
+  }
 }
 
 /** Random symlinks lead anywhere; what is done through them isn't done to this tree. */
