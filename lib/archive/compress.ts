@@ -3,6 +3,9 @@ import zlib from "node:zlib";
 import type { Compression } from "./decompress.ts";
 import { openHandle, type Output } from "./zlib_handle.ts";
 
+/** What is compressed at once: where input is cut has a say in what comes out, so it is always cut the same. */
+const BLOCK = 1 << 20;
+
 /** Compresses what is pushed. Dispose it to free its memory at once. */
 export interface Compressor extends Disposable {
   push(chunk: Uint8Array<ArrayBuffer>): void;
@@ -22,9 +25,25 @@ export function compressor(compression: Compression, output: Output): Compressor
 
 function deflating(format: string, stream: unknown, output: Output, more: number, end: number): Compressor {
   const handle = openHandle(format, stream, output);
+  const block = new Uint8Array(BLOCK);
+  let filled = 0;
   return {
-    push: (chunk) => void handle.write(chunk, more),
-    finish: () => void handle.write(new Uint8Array(0), end),
+    push(chunk) {
+      for (let at = 0; at < chunk.length;) {
+        const part = chunk.subarray(at, at + BLOCK - filled);
+        at += part.length;
+        block.set(part, filled);
+        filled += part.length;
+        if (filled < BLOCK) return;
+        handle.write(block, more);
+        filled = 0;
+      }
+    },
+    finish() {
+      if (filled > 0) handle.write(block.subarray(0, filled), more);
+      filled = 0;
+      handle.write(new Uint8Array(0), end);
+    },
     [Symbol.dispose]: () => handle.close(),
   };
 }
