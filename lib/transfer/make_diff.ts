@@ -4,7 +4,7 @@ import type { Info } from "../api/services/content/v1/content.ts";
 import type { Descriptor } from "../api/types/descriptor.ts";
 import type { Mount } from "../api/types/mount.ts";
 import { type Compression, type LayerSource, type MadeLayer, NeedsMountError } from "../archive/mod.ts";
-import { Code, invalidArgument, isError, unimplemented } from "../errors.ts";
+import { Code, CtrError, invalidArgument, isError, messageOf, unimplemented } from "../errors.ts";
 import { uncompressedLabel } from "../images/mod.ts";
 import type { ContentStore } from "../metadata/mod.ts";
 import type { Scope } from "../scope.ts";
@@ -87,15 +87,23 @@ async function withTrees(
   const { left, right } = trees;
   return await withMounted(left, async (lower) => {
     const upper = isOn(left, right) ? upperOf(right) : undefined;
-    if (upper !== undefined) {
-      try {
-        return await work({ lower, upper, form: "overlay" });
-      } catch (error) {
-        if (!(error instanceof NeedsMountError)) throw error;
-      }
+    const mounted = () => withMounted(right, (upper) => work({ lower, upper: upper!, form: "plain" }));
+    if (upper === undefined) return await mounted();
+    try {
+      return await work({ lower, upper, form: "overlay" });
+    } catch (error) {
+      if (!(error instanceof NeedsMountError)) throw error;
+      return await mounted().catch((failure) => {
+        throw explained(failure, error);
+      });
     }
-    return await withMounted(right, (upper) => work({ lower, upper: upper!, form: "plain" }));
   });
+}
+
+/** The kernel refuses what an overlay mounted with other options has left: then its own words say too little. */
+function explained(failure: unknown, why: NeedsMountError): unknown {
+  if (!(failure instanceof CtrError)) return failure;
+  return new CtrError(failure.code, `${messageOf(failure)} (${why.message})`, { cause: failure });
 }
 
 /** Whether an overlay's lower directories are what the left side shows: nothing else may be below. */
