@@ -15,6 +15,7 @@ import type { DiffOptions } from "./diff.ts";
 import { Image } from "./image.ts";
 import { createLease, type Lease, type LeaseOptions } from "./lease.ts";
 import { pull, type PullOptions } from "./pull.ts";
+import { push, type PushOptions } from "./push.ts";
 import type { Services } from "./services.ts";
 import { type Stubs, stubsOf } from "./stubs.ts";
 
@@ -64,6 +65,11 @@ export class Client implements Services, AsyncDisposable {
   /** Fetches an image and unpacks it: see {@linkcode PullOptions}. */
   pull(reference: string, options: PullOptions = {}): Promise<Image> {
     return pull(this, reference, options);
+  }
+
+  /** Sends an image to a registry, under `reference`: see {@linkcode PushOptions}. */
+  push(reference: string, options: PushOptions = {}): Promise<void> {
+    return push(this, reference, options);
   }
 
   /** An image by name. Throws NotFound. */

@@ -22,6 +22,7 @@ export {
 } from "./io.ts";
 export { Lease, type LeaseOptions } from "./lease.ts";
 export { type Credentials, type PullOptions } from "./pull.ts";
+export type { PushOptions } from "./push.ts";
 export type { Signal } from "./signals.ts";
 export type { Stubs } from "./stubs.ts";
 export { type ExecOptions, type Exit, Process, type ProcessState, Task } from "./task.ts";

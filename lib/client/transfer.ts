@@ -11,20 +11,25 @@ import { anyOf, nameOf } from "../rpc/any.ts";
 import { complete } from "../rpc/service.ts";
 import type { Services } from "./services.ts";
 
-type PlatformName = Pick<Platform, "os" | "architecture" | "variant">;
+/** An operating system and a processor. */
+export type PlatformName = Pick<Platform, "os" | "architecture" | "variant">;
+
+/** A registry's image, and how the registry is reached. */
+export interface RegistryAccess {
+  readonly reference: string;
+  readonly plainHttp: boolean;
+  readonly hostsDir: string;
+  readonly credentials: { user: string; password: string } | { refresh: string } | undefined;
+}
 
 /** What to pull, and how. */
-export interface Pull {
-  readonly reference: string;
+export interface Pull extends RegistryAccess {
   readonly platforms: readonly PlatformName[];
   readonly everyPlatform: boolean;
   readonly allMetadata: boolean;
   readonly labels: Record<string, string>;
   /** Where to unpack to; undefined: nowhere. */
   readonly snapshotter: string | undefined;
-  readonly plainHttp: boolean;
-  readonly hostsDir: string;
-  readonly credentials: { user: string; password: string } | { refresh: string } | undefined;
 }
 
 /** Pulls; `onProgress` is called with all that the daemon tells. Throws Unimplemented if it has no such service. */
@@ -34,16 +39,28 @@ export async function transferPull(
   onProgress: (update: Progress) => void,
   signal?: AbortSignal,
 ): Promise<void> {
+  const ends = (authStream: string) => ({
+    source: registryAny(pull, authStream),
+    destination: anyOf("containerd.types.transfer.ImageStore", ImageStore, storeOf(pull)),
+  });
+  await transfer(daemon, pull.credentials, ends, onProgress, signal);
+}
+
+/** Runs one transfer, with a stream for its progress and, if there are credentials, one to ask for them. */
+export async function transfer(
+  daemon: Services,
+  credentials: RegistryAccess["credentials"],
+  endsWith: (authStream: string) => { source: Any; destination: Any },
+  onProgress: (update: Progress) => void,
+  signal?: AbortSignal,
+): Promise<void> {
   const progress = await openStream(daemon);
-  const auth = pull.credentials ? await openStream(daemon) : undefined;
+  const auth = credentials ? await openStream(daemon) : undefined;
   const watching = watch(progress, onProgress);
-  const answering = auth ? answer(auth, pull) : undefined;
+  const answering = auth ? answer(auth, credentials) : undefined;
   try {
-    await daemon.stub(TransferDefinition).transfer({
-      source: anyOf("containerd.types.transfer.OCIRegistry", OCIRegistry, sourceOf(pull, auth?.id ?? "")),
-      destination: anyOf("containerd.types.transfer.ImageStore", ImageStore, storeOf(pull)),
-      options: { progressStream: progress.id },
-    }, { signal });
+    const options = { progressStream: progress.id };
+    await daemon.stub(TransferDefinition).transfer({ ...endsWith(auth?.id ?? ""), options }, { signal });
   } finally {
     progress.close();
     auth?.close();
@@ -62,18 +79,23 @@ async function within(millis: number, work: Promise<unknown>): Promise<void> {
   clearTimeout(timer);
 }
 
-const sourceOf = (pull: Pull, authStream: string): OCIRegistry =>
-  complete(OCIRegistry, {
-    reference: pull.reference,
-    resolver: {
-      authStream,
-      headers: {},
-      hostDir: pull.hostsDir,
-      defaultScheme: pull.plainHttp ? "http" : "",
-      httpDebug: HTTPDebug.DISABLED,
-      logsStream: "",
-    },
-  });
+/** A registry as one end of a transfer. */
+export const registryAny = (access: RegistryAccess, authStream: string): Any =>
+  anyOf(
+    "containerd.types.transfer.OCIRegistry",
+    OCIRegistry,
+    complete(OCIRegistry, {
+      reference: access.reference,
+      resolver: {
+        authStream,
+        headers: {},
+        hostDir: access.hostsDir,
+        defaultScheme: access.plainHttp ? "http" : "",
+        httpDebug: HTTPDebug.DISABLED,
+        logsStream: "",
+      },
+    }),
+  );
 
 function storeOf(pull: Pull): ImageStore {
   const platforms = pull.platforms.map((platform) => ({ ...platform, osVersion: "", osFeatures: [] }));
@@ -120,7 +142,10 @@ async function watch({ messages }: Stream, onProgress: (update: Progress) => voi
 }
 
 /** Tells the daemon the user's credentials when it asks. */
-async function answer({ messages, send }: Stream, { credentials }: Pull): Promise<void> {
+async function answer(
+  { messages, send }: Stream,
+  credentials: RegistryAccess["credentials"],
+): Promise<void> {
   await each(messages, () => {
     const response = !credentials
       ? { authType: AuthType.NONE, username: "", secret: "" }

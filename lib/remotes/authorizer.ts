@@ -104,7 +104,9 @@ export class Authorizer {
     const realm = realmOf(origin, parameters.realm);
     const fields = new URLSearchParams();
     if (parameters.service) fields.set("service", parameters.service);
-    const scopes = new Set([...(parameters.scope ?? "").split(" "), scope].filter((one) => one));
+    const scopes = new Set(
+      [...(parameters.scope ?? "").split(" "), ...scope.split(" ")].filter((one) => one),
+    );
     const refresh = credentials?.refreshToken ?? (credentials?.username ? undefined : credentials?.secret);
     const request = refresh
       ? postFor(realm, fields, [...scopes], refresh)

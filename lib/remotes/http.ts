@@ -4,6 +4,7 @@
  * or the network asks for patience. Proxies are those of the environment, as fetch takes them.
  */
 import { Code, CtrError, messageOf, unavailable } from "../errors.ts";
+import { type Outgoing, OutgoingBlob } from "./outgoing.ts";
 
 /** How long to wait, in milliseconds, and how often to try. */
 export interface Patience {
@@ -20,6 +21,8 @@ export const defaultPatience: Patience = { headers: 30_000, body: 30_000, tries:
 const MOST_REDIRECTS = 10;
 const LONGEST_WAIT = 30_000;
 const redirects = new Set([301, 302, 303, 307, 308]);
+/** Bad request, method not allowed, too large, media type not supported, unprocessable. */
+const refusals = new Set([400, 405, 413, 415, 422]);
 const passing = new Set([408, 429, 500, 502, 503, 504]);
 
 /** An answer's head, and its body as it comes. The body has to be read or cancelled. */
@@ -33,10 +36,10 @@ export interface Answer {
 
 /** A request. Header names are in lower case. */
 export interface HttpRequest {
-  readonly method: "GET" | "HEAD" | "POST";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Outgoing;
   readonly patience?: Partial<Patience>;
 }
 
@@ -67,7 +70,7 @@ async function follow(request: HttpRequest, patience: Patience, signal?: AbortSi
   for (let hops = 0; hops <= MOST_REDIRECTS; hops++) {
     const response = await once({ ...request, url, headers }, patience, signal);
     const location = response.headers.get("location");
-    if (!redirects.has(response.status) || !location || request.method === "POST") return response;
+    if (!location || !isFollowed(request, response.status)) return response;
     await response.body?.cancel();
     const next = targetOf(location, url);
     if (next.origin !== new URL(url).origin) headers = withoutCredentials(headers);
@@ -77,6 +80,15 @@ async function follow(request: HttpRequest, patience: Patience, signal?: AbortSi
     Code.FailedPrecondition,
     `${request.method} ${shown(request.url)}: more than ${MOST_REDIRECTS} redirects`,
   );
+}
+
+/**
+ * What is asked for is looked for where a redirect says. What is brought goes there only if it is image content
+ * and the method stays: the body of a token request has secrets in it.
+ */
+function isFollowed({ method, body }: HttpRequest, status: number): boolean {
+  if (method === "GET" || method === "HEAD") return redirects.has(status);
+  return (status === 307 || status === 308) && typeof body !== "string";
 }
 
 function targetOf(location: string, from: string): URL {
@@ -94,7 +106,14 @@ function targetOf(location: string, from: string): URL {
 
 /** Only what says which bytes are wanted goes to another host. */
 function withoutCredentials(headers: Readonly<Record<string, string>>): Record<string, string> {
-  const harmless = new Set(["accept", "accept-encoding", "range", "user-agent"]);
+  const harmless = new Set([
+    "accept",
+    "accept-encoding",
+    "content-range",
+    "content-type",
+    "range",
+    "user-agent",
+  ]);
   return Object.fromEntries(Object.entries(headers).filter(([name]) => harmless.has(name.toLowerCase())));
 }
 
@@ -103,10 +122,10 @@ async function once(request: HttpRequest, patience: Patience, signal?: AbortSign
   const abort = new AbortController();
   const onAbort = () => abort.abort(signal!.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
-  const late = unavailable(`no answer within ${patience.headers} ms`);
-  const timer = setTimeout(() => abort.abort(late), patience.headers);
+  const timer = deadline(patience.headers, abort);
   try {
-    const { method, url, headers, body } = request;
+    const { method, url, headers } = request;
+    const body = typeof request.body === "object" ? new OutgoingBlob(request.body, timer.move) : request.body;
     // What arrives has to be what was stored: nothing may be compressed on the way.
     const sent = { "accept-encoding": "identity", ...headers };
     const response = await fetch(url, {
@@ -122,9 +141,27 @@ async function once(request: HttpRequest, patience: Patience, signal?: AbortSign
     signal?.throwIfAborted();
     throw unavailable(`${request.method} ${shown(request.url)}: ${messageOf(error)}`, { cause: error });
   } finally {
-    clearTimeout(timer);
+    timer.clear();
     signal?.removeEventListener("abort", onAbort);
   }
+}
+
+/** Bytes a millisecond that a server is given to put away what it has got, before it answers. */
+const SETTLING = 10_000;
+
+/** Aborts when nothing happens for `limit` milliseconds: `move` tells that a part of the body was taken. */
+function deadline(limit: number, abort: AbortController) {
+  const start = (millis: number, why: string) =>
+    setTimeout(() => abort.abort(unavailable(`${why} ${millis} ms`)), millis);
+  let timer = start(limit, "no answer within");
+  const clear = () => clearTimeout(timer);
+  const move = (sent: number, size: number) => {
+    clear();
+    timer = sent < size
+      ? start(limit, "the server took nothing for")
+      : start(limit + Math.round(size / SETTLING), "all is sent, but no answer within");
+  };
+  return { move, clear };
 }
 
 /**
@@ -182,7 +219,7 @@ function watched(
 }
 
 /** What a `retry-after` header asks for, in milliseconds; else a little longer with each try. */
-function waitFor(retryAfter: string | null, attempt: number): number {
+export function waitFor(retryAfter: string | null, attempt: number): number {
   const seconds = Number(retryAfter ?? NaN);
   const asked = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(retryAfter ?? "") - Date.now();
   const wait = Number.isFinite(asked) ? asked : 200 * 2 ** (attempt - 1);
@@ -246,6 +283,7 @@ export async function errorOfAnswer(answer: Answer, what: string): Promise<CtrEr
   if (status === 401) return new CtrError(Code.Unauthenticated, message);
   if (status === 403) return new CtrError(Code.PermissionDenied, message);
   if (passing.has(status)) return unavailable(message);
+  if (refusals.has(status)) return new CtrError(Code.FailedPrecondition, message);
   return new CtrError(Code.Unknown, message);
 }
 

@@ -5,5 +5,7 @@ export { type Challenge, parseChallenges } from "./challenge.ts";
 export { baseUrl, type Capability, defaultHosts, type HostsFor, type RegistryHost } from "./hosts.ts";
 export { hostsFromDir } from "./hosts_dir.ts";
 export { delay, type Patience } from "./http.ts";
+export { type BlobPush, type Pushed, Pusher } from "./pusher.ts";
 export { formatReference, normalizeReference, parseReference, type Reference } from "./reference.ts";
 export { LARGEST_MANIFEST, Remote, type RemoteOptions, type Target } from "./remote.ts";
+export type { BlobBytes, UploadOptions } from "./upload.ts";

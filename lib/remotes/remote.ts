@@ -4,8 +4,9 @@ import type { Descriptor } from "../api/types/descriptor.ts";
 import { Code, CtrError, failedPrecondition, isError } from "../errors.ts";
 import { Authorizer, type CredentialsFor } from "./authorizer.ts";
 import type { BlobRequest, BlobSource } from "./blob.ts";
+import { agent, exchange, headersFor, type Place } from "./exchange.ts";
 import { baseUrl, type Capability, defaultHosts, type HostsFor, type RegistryHost } from "./hosts.ts";
-import { type Answer, errorOfAnswer, type Patience, readBody, send } from "./http.ts";
+import { type Answer, errorOfAnswer, type Patience, readBody } from "./http.ts";
 import { parseReference, type Reference } from "./reference.ts";
 
 /** Longer manifests, indexes and configs are refused before they are read. */
@@ -27,14 +28,13 @@ export interface Target {
   readonly urls?: readonly string[];
 }
 
-const manifestTypes = [
+/** The media types of manifests and indexes. */
+export const manifestTypes: readonly string[] = [
   "application/vnd.oci.image.index.v1+json",
   "application/vnd.oci.image.manifest.v1+json",
   "application/vnd.docker.distribution.manifest.list.v2+json",
   "application/vnd.docker.distribution.manifest.v2+json",
 ];
-const MOST_AUTH_ROUNDS = 2;
-const agent = { "user-agent": "longshore/0.1" };
 
 /** The place that one reference names, and what is allowed there. */
 export class Remote {
@@ -137,11 +137,10 @@ export class Remote {
   }
 
   #headers(host: RegistryHost): Record<string, string> {
-    const authorization = this.#authorizer.header(originOf(host), this.#scope());
-    return { ...agent, ...host.headers, ...authorization && { authorization } };
+    return headersFor(this.#place(host));
   }
 
-  async #send(
+  #send(
     host: RegistryHost,
     method: "GET" | "HEAD",
     path: string,
@@ -149,15 +148,12 @@ export class Remote {
     signal?: AbortSignal,
   ): Promise<Answer> {
     const url = baseUrl(host, this.reference.repository) + path;
-    for (let round = 0;; round++) {
-      const headers = { ...this.#headers(host), accept: accept.join(", ") };
-      const answer = await send({ method, url, headers, patience: this.#patience }, signal);
-      // A 401 from a host that we were redirected to isn't the registry's question.
-      const asked = answer.status === 401 && new URL(answer.url).origin === originOf(host);
-      if (!asked || round >= MOST_AUTH_ROUNDS) return answer;
-      if (!await this.#authorizer.answer(originOf(host), this.#scope(), answer, signal)) return answer;
-      await answer.body?.cancel();
-    }
+    const headers = { accept: accept.join(", ") };
+    return exchange(this.#place(host), { method, url, headers, patience: this.#patience }, signal);
+  }
+
+  #place(host: RegistryHost): Place {
+    return { host, authorizer: this.#authorizer, scope: this.#scope() };
   }
 
   /** The first host's result; the others' turn comes if it hasn't got it or doesn't work. */
@@ -187,8 +183,6 @@ export class Remote {
     return `${host}/${repository}${tag && `:${tag}`}${digest && `@${digest}`}`;
   }
 }
-
-const originOf = ({ scheme, host }: RegistryHost) => new URL(`${scheme}://${host}`).origin;
 
 const validDigest = (digest: string | null) =>
   /^(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$/.test(digest ?? "");

@@ -3,19 +3,22 @@ import type { Any } from "../api/google/protobuf/any.ts";
 import { TransferDefinition } from "../api/services/transfer/v1/transfer.ts";
 import { ImageStore } from "../api/types/transfer/imagestore.ts";
 import { Progress } from "../api/types/transfer/progress.ts";
-import { AuthRequest, AuthResponse, AuthType, OCIRegistry } from "../api/types/transfer/registry.ts";
+import { OCIRegistry } from "../api/types/transfer/registry.ts";
 import { invalidArgument, unimplemented } from "../errors.ts";
-import type { Credentials, CredentialsFor } from "../remotes/mod.ts";
 import { anyOf, nameOf } from "../rpc/any.ts";
 import { requireNamespace } from "../rpc/context.ts";
-import { complete, type Service, service } from "../rpc/service.ts";
+import { type Service, service } from "../rpc/service.ts";
 import type { Scope } from "../scope.ts";
-import type { Transfer, TransferOptions } from "../transfer/mod.ts";
+import type { RegistryRequest, Transfer, TransferOptions } from "../transfer/mod.ts";
 import type { Streams } from "./streaming.ts";
+import { registryRequest } from "./transfer_registry.ts";
 
 const PREFIX = "containerd.types.transfer.";
 
-/** The transfer service. Of the pairs there are, it has registry to store (pull) and store to store (tag). */
+/**
+ * The transfer service. Of the pairs there are, it has registry to store (pull), store to registry (push) and
+ * store to store (tag).
+ */
 export function transferService(transfer: Transfer, streams: Streams): Service {
   return service(TransferDefinition, {
     transfer: async ({ source, destination, options }, context) => {
@@ -44,8 +47,12 @@ async function move(
 ): Promise<void> {
   const [from, to] = [nameOf(source.typeUrl), nameOf(destination.typeUrl)];
   if (from === `${PREFIX}OCIRegistry` && to === `${PREFIX}ImageStore`) {
-    const registry = OCIRegistry.decode(source.value);
-    return await pull(transfer, streams, scope, registry, ImageStore.decode(destination.value), watch);
+    const registry = registryRequest(streams, scope, OCIRegistry.decode(source.value));
+    return await pull(transfer, registry, scope, ImageStore.decode(destination.value), watch);
+  }
+  if (from === `${PREFIX}ImageStore` && to === `${PREFIX}OCIRegistry`) {
+    const registry = registryRequest(streams, scope, OCIRegistry.decode(destination.value));
+    return await push(transfer, registry, scope, ImageStore.decode(source.value), watch);
   }
   if (from === `${PREFIX}ImageStore` && to === `${PREFIX}ImageStore`) {
     const [image, other] = [source, destination].map(({ value }) => ImageStore.decode(value).name);
@@ -57,27 +64,19 @@ async function move(
 
 async function pull(
   transfer: Transfer,
-  streams: Streams,
+  registry: RegistryRequest,
   scope: Scope,
-  { reference, resolver }: OCIRegistry,
   store: ImageStore,
   watch: TransferOptions,
 ): Promise<void> {
-  const auth = resolver?.authStream
-    ? credentialsOver(streams, scope, resolver.authStream, reference)
-    : undefined;
   const request = {
-    reference,
+    ...registry,
     name: store.name,
     labels: store.labels,
     platforms: store.platforms.length
       ? store.platforms
       : store.unpacks.flatMap(({ platform }) => platform ?? []),
     allPlatforms: store.allMetadata,
-    plainHttp: resolver?.defaultScheme === "http",
-    hostsDir: resolver?.hostDir,
-    headers: lowerCase(resolver?.headers ?? {}),
-    auth,
   };
   const snapshotters = new Set(store.unpacks.map(({ snapshotter }) => snapshotter));
   if (snapshotters.size === 0) await transfer.pull(scope, { ...request, unpack: false }, watch);
@@ -85,28 +84,13 @@ async function pull(
   for (const snapshotter of snapshotters) await transfer.pull(scope, { ...request, snapshotter }, watch);
 }
 
-const lowerCase = (headers: Record<string, string>) =>
-  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-
-/** Credentials asked of the client over its auth stream, one question at a time. */
-function credentialsOver(streams: Streams, scope: Scope, id: string, reference: string): CredentialsFor {
-  const { incoming, send } = streams.get(scope, id);
-  let last: Promise<unknown> = Promise.resolve();
-  return (host, wwwauthenticate) => {
-    const answer = last.then(async () => {
-      const question = complete(AuthRequest, { host, reference, wwwauthenticate: [...wwwauthenticate] });
-      send(anyOf(`${PREFIX}AuthRequest`, AuthRequest, question));
-      const { value, done } = await incoming.next();
-      return done ? undefined : credentialsOf(AuthResponse.decode(value.value));
-    });
-    last = answer.catch(() => {});
-    return answer;
-  };
-}
-
-function credentialsOf({ authType, secret, username }: AuthResponse): Credentials | undefined {
-  if (authType === AuthType.CREDENTIALS) return { username, secret };
-  if (authType === AuthType.REFRESH) return { refreshToken: secret };
-  if (authType === AuthType.HEADER) return { header: secret };
-  return undefined;
+/** Names are looked for as they are. The image has the reference's name if the client gives it none. */
+async function push(
+  transfer: Transfer,
+  registry: RegistryRequest,
+  scope: Scope,
+  { name, platforms, allMetadata }: ImageStore,
+  watch: TransferOptions,
+): Promise<void> {
+  await transfer.push(scope, { ...registry, name, platforms, allPlatforms: allMetadata }, watch);
 }

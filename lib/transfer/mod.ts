@@ -8,4 +8,5 @@ export {
   type LayerResult,
   LayerWorkers,
 } from "./layer_workers.ts";
-export { type PullRequest, Transfer, type TransferOptions } from "./transfer.ts";
+export type { PushRequest } from "./push.ts";
+export { type PullRequest, type RegistryRequest, Transfer, type TransferOptions } from "./transfer.ts";

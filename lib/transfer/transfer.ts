@@ -1,7 +1,7 @@
 /** Transfers as the daemon offers them. */
 import type { Image } from "../api/services/images/v1/images.ts";
 import type { Progress } from "../api/types/transfer/progress.ts";
-import { parsePlatform, type Platform } from "../images/mod.ts";
+import { type Descriptor, parsePlatform, type Platform } from "../images/mod.ts";
 import type { ImageStore } from "../metadata/mod.ts";
 import {
   type Credentials,
@@ -10,17 +10,30 @@ import {
   hostsFromDir,
   type Patience,
   Remote,
+  type RemoteOptions,
 } from "../remotes/mod.ts";
 import type { Scope } from "../scope.ts";
 import { about, type TransferRooms } from "./download.ts";
 import { Flights } from "./flights.ts";
 import { Holds } from "./hold.ts";
+import { push, type PushRequest } from "./push.ts";
 import { Pull, type PullPlan, saveImage } from "./pull.ts";
 
-/** What to pull, and how. */
-export interface PullRequest {
+/** A registry's image, and how it is reached. */
+export interface RegistryRequest {
   /** A full reference. */
   readonly reference: string;
+  readonly auth?: Credentials | CredentialsFor;
+  readonly plainHttp?: boolean;
+  /** A directory of hosts.toml files. */
+  readonly hostsDir?: string;
+  /** Sent with each request to the registry. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly patience?: Partial<Patience>;
+}
+
+/** What to pull, and how. */
+export interface PullRequest extends RegistryRequest {
   /** The image's name in the store, if it shall not be the reference. */
   readonly name?: string;
   readonly labels?: Readonly<Record<string, string>>;
@@ -31,14 +44,7 @@ export interface PullRequest {
   readonly unpack?: boolean;
   /** "overlayfs" unless said. */
   readonly snapshotter?: string;
-  readonly auth?: Credentials | CredentialsFor;
-  readonly plainHttp?: boolean;
-  /** A directory of hosts.toml files. */
-  readonly hostsDir?: string;
-  /** Sent with each request to the registry. */
-  readonly headers?: Readonly<Record<string, string>>;
   readonly maxConcurrentDownloads?: number;
-  readonly patience?: Partial<Patience>;
 }
 
 /** How a transfer is watched. */
@@ -67,7 +73,7 @@ export class Transfer {
    * Unavailable, FailedPrecondition for bytes that are not what their digest says.
    */
   async pull(scope: Scope, request: PullRequest, options: TransferOptions = {}): Promise<Image> {
-    const remote = this.#remoteFor(request);
+    const remote = new Remote(request.reference, remoteOptions(request));
     const plan = planOf(request);
     // Those who show the same credentials for the same thing share the whole of it; blobs are shared anyway.
     const who = typeof request.auth === "function" ? ++this.#anonymous : request.auth;
@@ -95,18 +101,33 @@ export class Transfer {
     }
   }
 
+  /**
+   * Pushes an image of the store; gives what the registry has now under the reference. Throws NotFound for what
+   * isn't here, with the command that fetches it, and what the registry's refusals and failures are.
+   */
+  async push(scope: Scope, request: PushRequest, options: TransferOptions = {}): Promise<Descriptor> {
+    try {
+      return await push(this.#rooms, { flights: this.#flights, holds: this.#holds }, scope, request, options);
+    } catch (error) {
+      throw about(request.reference, error);
+    }
+  }
+
   /** Gives the image `from` the further name `to`. Throws NotFound. */
   async tag(scope: Scope, from: string, to: string): Promise<Image> {
     const image = this.#rooms.images.get(scope, from);
     return await saveImage(this.#rooms.images, scope, { ...image, name: to });
   }
+}
 
-  #remoteFor({ reference, auth, plainHttp, hostsDir, headers, patience }: PullRequest): Remote {
-    const usual = defaultHosts({ plainHttp, headers });
-    const hosts = hostsDir ? hostsFromDir(hostsDir, usual) : usual;
-    const credentials: CredentialsFor = typeof auth === "function" ? auth : () => auth;
-    return new Remote(reference, { hosts, credentials, patience });
-  }
+/** Which servers are asked, and who we are to them. */
+export function remoteOptions(
+  { auth, plainHttp, hostsDir, headers, patience }: RegistryRequest,
+): RemoteOptions {
+  const usual = defaultHosts({ plainHttp, headers });
+  const hosts = hostsDir ? hostsFromDir(hostsDir, usual) : usual;
+  const credentials: CredentialsFor = typeof auth === "function" ? auth : () => auth;
+  return { hosts, credentials, patience };
 }
 
 function planOf(request: PullRequest): PullPlan {

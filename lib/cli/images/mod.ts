@@ -37,6 +37,38 @@ export const commands: readonly Command[] = [
     load: () => import("./pull.ts"),
   },
   {
+    name: "push",
+    usage: "push an image to a registry",
+    arguments: "<remote> [<local>]",
+    description:
+      "Pushes the image <local>, or the one named as the remote. Of an image for many platforms those are pushed that are here.",
+    examples: ["images push 127.0.0.1:5000/app:1", "images push registry.example/team/alpine:3 alpine"],
+    flags: [
+      ...registryFlags,
+      { name: "manifest", value: "digest", usage: "digest of the manifest to push, in place of an image's" },
+      {
+        name: "manifest-type",
+        value: "type",
+        usage: "media type of the manifest",
+        default: "application/vnd.oci.image.manifest.v1+json",
+      },
+      { name: "platform", value: "value", many: true, usage: "push content from a specific platform" },
+      { name: "all-platforms", usage: "fail if a platform of the image is not here" },
+      {
+        name: "max-concurrent-uploaded-layers",
+        value: "value",
+        usage: "set the max concurrent uploaded layers for each push",
+        default: "0",
+      },
+      {
+        name: "allow-non-distributable-blobs",
+        usage: "allow pushing blobs that are marked as non-distributable",
+      },
+      { name: "local", usage: "read the content through this command, not by the daemon's transfer service" },
+    ],
+    load: () => import("./push.ts"),
+  },
+  {
     name: "delete",
     aliases: ["del", "remove", "rm"],
     usage: "remove one or more images by reference",

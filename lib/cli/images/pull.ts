@@ -12,6 +12,7 @@ import { showProgress } from "../output/progress.ts";
 import { chainIdOf, diffIdsOf, manifestFor } from "./contents.ts";
 import { findImage } from "./lookup.ts";
 import { canonicalReference, uncheckedHost } from "./reference.ts";
+import { registryAccess } from "./registry.ts";
 import { type Pull, transferPull } from "../../client/transfer.ts";
 
 export async function run(call: Call): Promise<void> {
@@ -58,7 +59,7 @@ async function pullOf({ flags }: Call, name: string): Promise<Pull> {
     throw usageError("--all-platforms and --platform cannot be specified together");
   }
   return {
-    reference: await canonicalReference(name),
+    ...await registryAccess(flags, await canonicalReference(name)),
     platforms: all
       ? []
       : flags.has("platform")
@@ -68,18 +69,5 @@ async function pullOf({ flags }: Call, name: string): Promise<Pull> {
     allMetadata: flags.on("all-metadata"),
     labels: parseLabels(flags.list("label")),
     snapshotter: flags.on("no-unpack") ? undefined : flags.text("snapshotter") || defaultSnapshotter,
-    plainHttp: flags.on("plain-http"),
-    hostsDir: flags.text("hosts-dir"),
-    credentials: await credentialsOf(flags.text("user"), flags.text("refresh")),
   };
-}
-
-async function credentialsOf(user: string, refresh: string): Promise<Pull["credentials"]> {
-  if (user && refresh) throw usageError("--user and --refresh cannot be specified together");
-  if (refresh) return { refresh };
-  if (!user) return undefined;
-  const at = user.indexOf(":");
-  if (at >= 0) return { user: user.slice(0, at), password: user.slice(at + 1) };
-  const { askPassword } = await import("./password.ts");
-  return { user, password: askPassword(user) };
 }

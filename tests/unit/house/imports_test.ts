@@ -12,6 +12,7 @@ const floors: string[][] = [
   ["events", "shim"],
   ["metadata"],
   ["images"],
+  ["push"],
   ["transfer", "runtime", "client"],
   ["services"],
   ["daemon"],

@@ -1,0 +1,47 @@
+/** A request to a registry's host as one of its users: its questions are answered, its headers sent along. */
+import type { Authorizer } from "./authorizer.ts";
+import { baseUrl, type RegistryHost } from "./hosts.ts";
+import { type Answer, type HttpRequest, send } from "./http.ts";
+
+const MOST_AUTH_ROUNDS = 2;
+
+/** What every request says of us. */
+export const agent = { "user-agent": "longshore/0.1" };
+
+/** One server, and what we are to it. */
+export interface Place {
+  readonly host: RegistryHost;
+  readonly authorizer: Authorizer;
+  /** What is wanted there: "repository:app:pull", several with blanks between them. */
+  readonly scope: string;
+}
+
+/** The scheme, name and port of a host. */
+export const originOf = ({ scheme, host }: RegistryHost) => new URL(`${scheme}://${host}`).origin;
+
+/** What is sent to the host and to nobody else. */
+export function headersFor({ host, authorizer, scope }: Place): Record<string, string> {
+  const authorization = authorizer.header(originOf(host), scope);
+  return { ...agent, ...host.headers, ...authorization && { authorization } };
+}
+
+/**
+ * Sends a request, once more with new credentials if the host asks who we are. Addresses at other hosts are asked
+ * without credentials, and a 401 from there is no question to us.
+ */
+export async function exchange(place: Place, request: HttpRequest, signal?: AbortSignal): Promise<Answer> {
+  const origin = originOf(place.host);
+  const isOwn = new URL(request.url).origin === origin;
+  for (let round = 0;; round++) {
+    const headers = { ...isOwn ? headersFor(place) : agent, ...request.headers };
+    const answer = await send({ ...request, headers }, signal);
+    const asked = answer.status === 401 && isOwn && new URL(answer.url).origin === origin;
+    if (!asked || round >= MOST_AUTH_ROUNDS) return answer;
+    if (!await place.authorizer.answer(origin, place.scope, answer, signal)) return answer;
+    await answer.body?.cancel();
+  }
+}
+
+/** An address in a repository of a place's host. */
+export const addressIn = ({ host }: Place, repository: string, path: string) =>
+  baseUrl(host, repository) + path;
