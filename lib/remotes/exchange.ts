@@ -14,14 +14,18 @@ export interface Place {
   readonly authorizer: Authorizer;
   /** What is wanted there: "repository:app:pull", several with blanks between them. */
   readonly scope: string;
+  /** A lesser scope whose credentials may do, and are tried while there are none for `scope`. */
+  readonly lesserScope?: string;
 }
 
 /** The scheme, name and port of a host. */
 export const originOf = ({ scheme, host }: RegistryHost) => new URL(`${scheme}://${host}`).origin;
 
 /** What is sent to the host and to nobody else. */
-export function headersFor({ host, authorizer, scope }: Place): Record<string, string> {
-  const authorization = authorizer.header(originOf(host), scope);
+export function headersFor({ host, authorizer, scope, lesserScope }: Place): Record<string, string> {
+  const origin = originOf(host);
+  const authorization = authorizer.header(origin, scope) ??
+    (lesserScope ? authorizer.header(origin, lesserScope) : undefined);
   return { ...agent, ...host.headers, ...authorization && { authorization } };
 }
 
@@ -33,10 +37,16 @@ export async function exchange(place: Place, request: HttpRequest, signal?: Abor
   const origin = originOf(place.host);
   const isOwn = new URL(request.url).origin === origin;
   for (let round = 0;; round++) {
-    const headers = { ...isOwn ? headersFor(place) : agent, ...request.headers };
+    const headers: Record<string, string> = { ...isOwn ? headersFor(place) : agent, ...request.headers };
     const answer = await send({ ...request, headers }, signal);
     const asked = answer.status === 401 && isOwn && new URL(answer.url).origin === origin;
     if (!asked || round >= MOST_AUTH_ROUNDS) return answer;
+    // Somebody who asked at the same time may have found out what to say.
+    const known = headersFor(place).authorization;
+    if (known !== undefined && known !== headers.authorization) {
+      await answer.body?.cancel();
+      continue;
+    }
     if (!await place.authorizer.answer(origin, place.scope, answer, signal)) return answer;
     await answer.body?.cancel();
   }

@@ -7,7 +7,7 @@ import { type Answer, errorOfAnswer, type HttpRequest, type Patience } from "./h
 import { outgoingBytes } from "./outgoing.ts";
 import { formatReference, parseReference, type Reference } from "./reference.ts";
 import { manifestTypes, type RemoteOptions, type Target } from "./remote.ts";
-import { type BlobBytes, Upload, type UploadOptions } from "./upload.ts";
+import { type BlobBytes, checkStored, Upload, type UploadOptions } from "./upload.ts";
 
 /** What became of a blob: it was there, the registry took it from another of its repositories, or it was sent. */
 export type Pushed = "exists" | "mounted" | "uploaded";
@@ -69,12 +69,7 @@ export class Pusher {
       body: outgoingBytes(bytes),
     } as const;
     const answer = await this.#ask(request, signal);
-    if (answer.status < 200 || answer.status > 299) throw await errorOfAnswer(answer, this.#what(digest));
-    await answer.body?.cancel();
-    const stored = answer.headers.get("docker-content-digest");
-    if (stored && stored !== digest) {
-      throw failedPrecondition(`${this.#what(digest)}: the registry says that it has stored ${stored}`);
-    }
+    await checkStored(answer, digest, this.#what(digest));
   }
 
   /** Whether the repository has a blob. */
@@ -83,7 +78,8 @@ export class Pusher {
     await answer.body?.cancel();
     if (answer.status === 200) {
       const length = answer.headers.get("content-length");
-      return length === null || length === `${size}`;
+      return length === `${size}` ||
+        length === null && answer.headers.get("docker-content-digest") === digest;
     }
     // A storage that the registry redirects to may not answer HEAD; sending the blob is never wrong.
     const redirected = new URL(answer.url).origin !== originOf(this.#place.host);
@@ -93,7 +89,10 @@ export class Pusher {
 
   /** Whether the registry gives the repository a blob of another repository, `from`. */
   async mountBlob(target: Target, from: string, signal?: AbortSignal): Promise<boolean> {
-    return await this.#upload(target).mount(this.#withPull(from), from, signal);
+    const upload = this.#upload(target);
+    const mounted = await upload.mount(this.#withPull(from), from, signal);
+    if (!mounted) await upload.abandon(signal);
+    return mounted;
   }
 
   /**
@@ -117,7 +116,8 @@ export class Pusher {
   }
 
   #withPull(repository: string): Place {
-    return { ...this.#place, scope: `${this.#place.scope} repository:${repository}:pull` };
+    const { scope } = this.#place;
+    return { ...this.#place, scope: `${scope} repository:${repository}:pull`, lesserScope: scope };
   }
 
   #ask(request: Omit<HttpRequest, "url"> & { path: string }, signal?: AbortSignal): Promise<Answer> {

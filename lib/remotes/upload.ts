@@ -5,7 +5,15 @@
  */
 import { Code, CtrError, failedPrecondition, isError, messageOf } from "../errors.ts";
 import { exchange, originOf, type Place } from "./exchange.ts";
-import { type Answer, defaultPatience, delay, errorOfAnswer, type HttpRequest, waitFor } from "./http.ts";
+import {
+  type Answer,
+  defaultPatience,
+  delay,
+  errorOfAnswer,
+  type HttpRequest,
+  shown,
+  waitFor,
+} from "./http.ts";
 import type { Patience } from "./http.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { Target } from "./remote.ts";
@@ -54,6 +62,7 @@ export class Upload {
   /** Bytes in one request; undefined for all of them. */
   #chunk: number | undefined;
   #retryAfter: string | null = null;
+  #begun: Session | undefined;
 
   constructor(plan: UploadPlan, patience: Partial<Patience> = {}) {
     this.#plan = plan;
@@ -61,8 +70,12 @@ export class Upload {
     this.#patience = { ...defaultPatience, ...patience };
   }
 
-  /** Asks for the blob of another repository. False if the registry doesn't give it. */
+  /**
+   * Asks for the blob of another repository. False if the registry doesn't give it: what it begins in place of
+   * that, the next `mount` or {@linkcode abandon} takes back, and {@linkcode send} goes on with.
+   */
   async mount(place: Place, from: string, signal?: AbortSignal): Promise<boolean> {
+    await this.abandon(signal);
     const { start, target } = this.#plan;
     const query = `?mount=${encodeURIComponent(target.digest)}&from=${encodeURIComponent(from)}`;
     const request = {
@@ -73,15 +86,18 @@ export class Upload {
     } as const;
     const answer = await exchange(place, request, signal);
     await answer.body?.cancel();
-    if (answer.status === 202) await this.#abandon(answer, signal);
+    if (answer.status === 202) this.#begun = this.#sessionOf(answer);
     return answer.status === 201;
   }
 
-  /** An upload that a registry begins in place of a mount isn't gone on with: mounts may be asked for elsewhere. */
-  async #abandon(answer: Answer, signal?: AbortSignal): Promise<void> {
+  /** Takes back what was begun. */
+  async abandon(signal?: AbortSignal): Promise<void> {
+    if (!this.#begun) return;
+    const { url } = this.#begun;
+    this.#begun = undefined;
     try {
-      const gone = await this.#ask({ method: "DELETE", url: this.#locationOf(answer), headers: {} }, signal);
-      await gone.body?.cancel();
+      const answer = await this.#ask({ method: "DELETE", url, headers: {} }, signal);
+      await answer.body?.cancel();
     } catch {
       // It is the registry's to clear up.
       signal?.throwIfAborted();
@@ -90,7 +106,8 @@ export class Upload {
 
   /** Sends the bytes, as often as patience allows; every try that got further than those before is forgiven. */
   async send(bytes: BlobBytes, { signal, onProgress = () => {} }: UploadOptions = {}): Promise<void> {
-    let session: Session | undefined;
+    let session = this.#begun;
+    this.#begun = undefined;
     let furthest = 0;
     for (let attempt = 1;; attempt++) {
       session ??= await this.#begin(signal);
@@ -116,6 +133,10 @@ export class Upload {
     const answer = await exchange(this.#plan.place, request, signal);
     if (answer.status !== 202) throw await this.#refused(answer);
     await answer.body?.cancel();
+    return this.#sessionOf(answer);
+  }
+
+  #sessionOf(answer: Answer): Session {
     const least = Number(answer.headers.get("oci-chunk-min-length") ?? 0);
     return { url: this.#locationOf(answer), offset: 0, leastChunk: Math.min(least || 0, LARGEST_CHUNK) };
   }
@@ -141,11 +162,7 @@ export class Upload {
     const answer = await this.#ask({ method: "PUT", url: address, headers: octets, body }, signal);
     if (answer.status === 413 && body.size > 0) return await this.#splitUp(answer);
     if (answer.status < 200 || answer.status > 299) throw await this.#refused(answer);
-    await answer.body?.cancel();
-    const stored = answer.headers.get("docker-content-digest");
-    if (stored && stored !== this.#plan.target.digest) {
-      throw failedPrecondition(`the registry says that it has stored ${stored}`);
-    }
+    await checkStored(answer, this.#plan.target.digest, this.#plan.what);
   }
 
   async #sendChunk(
@@ -233,6 +250,23 @@ export class Upload {
       return new CtrError(error.code, words.includes(what) ? words : `${what}: ${words}`, { cause: error });
     }
     return error;
+  }
+}
+
+/**
+ * Reads what a registry answers to the last request of an upload. Throws FailedPrecondition unless it says that it
+ * has stored what we sent: not everybody who answers 200 is a registry.
+ */
+export async function checkStored(answer: Answer, digest: string, what: string): Promise<void> {
+  const { status, headers } = answer;
+  if (status < 200 || status > 299) throw await errorOfAnswer(answer, what);
+  await answer.body?.cancel();
+  const stored = headers.get("docker-content-digest");
+  if (stored && stored !== digest) {
+    throw failedPrecondition(`${what}: the registry says that it has stored ${stored}`);
+  }
+  if (!stored && status !== 201 && status !== 204) {
+    throw failedPrecondition(`${what}: ${shown(answer.url)} answers ${status}, not as a registry does`);
   }
 }
 
