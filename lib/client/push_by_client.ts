@@ -56,7 +56,12 @@ function pusherFor({ reference, credentials, plainHttp, hostsDir }: Push): Pushe
 }
 
 async function sizeOf(content: ContentClient, digest: string): Promise<number> {
-  return Number((await content.info(digest)).size);
+  try {
+    return Number((await content.info(digest)).size);
+  } catch (error) {
+    if (!isError(error, Code.NotFound)) throw error;
+    throw notFound(`manifest ${digest} is not here; an image's documents come with: ctr images pull`);
+  }
 }
 
 async function targetOf(services: Services, name: string) {
