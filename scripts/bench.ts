@@ -10,6 +10,7 @@ import { measureContent } from "../tests/bench/content.ts";
 import { describeMachine } from "../tests/bench/machine.ts";
 import { measureMemory } from "../tests/bench/memory.ts";
 import { measureLatency, measurePull } from "../tests/bench/pull.ts";
+import { measurePush } from "../tests/bench/push.ts";
 import { isWithin, type Row, table } from "../tests/bench/rows.ts";
 import { measureRun } from "../tests/bench/run.ts";
 import { measureTasks } from "../tests/bench/tasks.ts";
@@ -19,6 +20,7 @@ const measurements: Record<string, Measurement> = {
   run: measureRun,
   tasks: measureTasks,
   pull: measurePull,
+  push: measurePush,
   memory: measureMemory,
   content: measureContent,
   latency: measureLatency,
