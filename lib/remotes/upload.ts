@@ -55,6 +55,9 @@ const octets = { "content-type": "application/octet-stream" };
 /** The upload is unknown to the registry, or stands elsewhere than we think. */
 class LostError extends CtrError {}
 
+/** Smaller pieces may do. */
+class TooLargeError extends LostError {}
+
 export class Upload {
   readonly #plan: UploadPlan;
   readonly #size: number;
@@ -120,7 +123,7 @@ export class Upload {
         if (!lost) await delay(waitFor(this.#retryAfter, attempt), signal);
         session = session && !lost ? await this.#resume(session, signal) : undefined;
         const offset = session?.offset ?? 0;
-        if (offset > furthest) attempt = 0;
+        if (offset > furthest || error instanceof TooLargeError) attempt = 0;
         furthest = Math.max(furthest, offset);
         onProgress(offset);
       }
@@ -182,16 +185,18 @@ export class Upload {
     session.url = this.#locationOf(answer);
     session.offset = rangeEnd(answer) ?? offset + size;
     if (session.offset <= offset || session.offset > offset + size) {
-      throw new LostError(Code.Unavailable, `the registry has ${session.offset} bytes of ${offset + size}`);
+      const words = `of ${offset + size} bytes the registry has ${session.offset}`;
+      throw new LostError(Code.Unavailable, words);
     }
   }
 
   /** Throws; what comes next is sent in smaller pieces. */
   async #splitUp(answer: Answer): Promise<never> {
-    const size = this.#chunk === undefined ? CHUNK : this.#chunk / 4;
-    if (size < SMALLEST_CHUNK || this.#size <= SMALLEST_CHUNK) throw await this.#refused(answer);
-    this.#chunk = size;
-    throw new LostError(Code.Unavailable, (await this.#refused(answer)).message);
+    const before = this.#chunk ?? this.#size;
+    const refused = await this.#refused(answer);
+    if (before <= SMALLEST_CHUNK) throw refused;
+    this.#chunk = Math.max(Math.min(Math.ceil(before / 4), CHUNK), SMALLEST_CHUNK);
+    throw new TooLargeError(refused.code, refused.message);
   }
 
   /** How far the registry has come; undefined if it doesn't know of the upload any more. */
@@ -217,6 +222,7 @@ export class Upload {
 
   async #refused(answer: Answer): Promise<CtrError> {
     this.#retryAfter = answer.headers.get("retry-after");
+    if (answer.status < 300) return await strange(answer, this.#plan.what);
     const error = await errorOfAnswer(answer, this.#plan.what);
     // An upload that a registry has forgotten is begun again.
     const lost = answer.status === 404 || answer.status === 416;
@@ -265,9 +271,12 @@ export async function checkStored(answer: Answer, digest: string, what: string):
   if (stored && stored !== digest) {
     throw failedPrecondition(`${what}: the registry says that it has stored ${stored}`);
   }
-  if (!stored && status !== 201 && status !== 204) {
-    throw failedPrecondition(`${what}: ${shown(answer.url)} answers ${status}, not as a registry does`);
-  }
+  if (!stored && status !== 201 && status !== 204) throw await strange(answer, what);
+}
+
+async function strange(answer: Answer, what: string): Promise<CtrError> {
+  await answer.body?.cancel();
+  return failedPrecondition(`${what}: ${shown(answer.url)} answers ${answer.status}, not as a registry does`);
 }
 
 const isPassing = (error: unknown) => error instanceof LostError || isError(error, Code.Unavailable);
