@@ -108,7 +108,10 @@ class Push {
     const work: Work = async (signal, report) => {
       const tell = new Teller(report);
       const onProgress = (sent: number) => tell.moving("uploading", blob, sent);
-      const bytes = (offset: number, size: number) => this.#content.read(blob.digest, offset, size);
+      const bytes = {
+        path: this.#content.path?.(blob.digest),
+        read: (offset: number, size: number) => this.#content.read(blob.digest, offset, size),
+      };
       const pushed = await this.#pusher.pushBlob(blob, bytes, { from, signal, onProgress });
       tell.done(pushed === "uploaded" ? "complete" : pushed, blob);
     };

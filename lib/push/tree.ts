@@ -25,6 +25,8 @@ export interface PushContent {
   readAll(digest: string, limit: number): Promise<Uint8Array>;
   /** `size` bytes of a blob from `offset` on. */
   read(digest: string, offset: number, size: number): AsyncIterable<Uint8Array>;
+  /** The file of a blob that is here, if there is one. */
+  path?(digest: string): string;
   /** Told of each blob and document that the registry has now. */
   pushed?(digest: string): Promise<void>;
 }

@@ -8,6 +8,9 @@ const MOST_AUTH_ROUNDS = 2;
 /** What every request says of us. */
 export const agent = { "user-agent": "longshore/0.1" };
 
+/** Sends a request: {@linkcode send}, or somebody who does it elsewhere. */
+export type Sender = typeof send;
+
 /** One server, and what we are to it. */
 export interface Place {
   readonly host: RegistryHost;
@@ -16,6 +19,7 @@ export interface Place {
   readonly scope: string;
   /** A lesser scope whose credentials may do, and are tried while there are none for `scope`. */
   readonly lesserScope?: string;
+  readonly sender?: Sender;
 }
 
 /** The scheme, name and port of a host. */
@@ -38,7 +42,7 @@ export async function exchange(place: Place, request: HttpRequest, signal?: Abor
   const isOwn = new URL(request.url).origin === origin;
   for (let round = 0;; round++) {
     const headers: Record<string, string> = { ...isOwn ? headersFor(place) : agent, ...request.headers };
-    const answer = await send({ ...request, headers }, signal);
+    const answer = await (place.sender ?? send)({ ...request, headers }, signal);
     const asked = answer.status === 401 && isOwn && new URL(answer.url).origin === origin;
     if (!asked || round >= MOST_AUTH_ROUNDS) return answer;
     // Somebody who asked at the same time may have found out what to say.

@@ -4,6 +4,10 @@
 export interface Outgoing {
   readonly size: number;
   open(): AsyncIterable<Uint8Array>;
+  /** The file that has these bytes from `offset` on, if one has: others can send it then. */
+  readonly file?: { readonly path: string; readonly offset: number };
+  /** Told how many bytes have been taken so far. */
+  readonly onTaken?: (sent: number) => void;
 }
 
 /** Told how many bytes of how many have been taken so far. */
@@ -30,6 +34,7 @@ export class OutgoingBlob extends Blob {
   /** The bytes. Fails if there are not as many as announced: a request must not look whole when it isn't. */
   override stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
     const { size } = this.#body;
+    const { onTaken } = this.#body;
     const taken = this.#taken;
     const pieces = this.#body.open()[Symbol.asyncIterator]();
     let sent = 0;
@@ -41,6 +46,7 @@ export class OutgoingBlob extends Blob {
           throw new Error(`body of ${sent} bytes, announced were ${size}`);
         }
         taken(sent, size);
+        if (!done) onTaken?.(sent);
         if (done) controller.close();
         else controller.enqueue(value as Uint8Array<ArrayBuffer>);
       },
@@ -59,4 +65,23 @@ export function outgoingBytes(bytes: Uint8Array): Outgoing {
       yield await Promise.resolve(bytes);
     },
   };
+}
+
+/** A part of a file as a body. */
+export function outgoingFile(path: string, offset: number, size: number): Outgoing {
+  return { size, file: { path, offset }, open: () => readFile(path, offset, size) };
+}
+
+const READ_SIZE = 1 << 18;
+
+async function* readFile(path: string, offset: number, size: number): AsyncGenerator<Uint8Array> {
+  using file = await Deno.open(path);
+  await file.seek(offset, Deno.SeekMode.Start);
+  for (let left = size; left > 0;) {
+    const piece = new Uint8Array(Math.min(left, READ_SIZE));
+    const read = await file.read(piece);
+    if (read === null) return;
+    yield piece.subarray(0, read);
+    left -= read;
+  }
 }

@@ -1,7 +1,7 @@
 /** A registry's repository as a place to push to. Source: OCI distribution spec 1.1, "Push". */
 import { failedPrecondition } from "../errors.ts";
 import { Authorizer } from "./authorizer.ts";
-import { addressIn, exchange, originOf, type Place } from "./exchange.ts";
+import { addressIn, exchange, originOf, type Place, type Sender } from "./exchange.ts";
 import { defaultHosts } from "./hosts.ts";
 import { type Answer, errorOfAnswer, type HttpRequest, type Patience } from "./http.ts";
 import { outgoingBytes } from "./outgoing.ts";
@@ -25,13 +25,14 @@ export class Pusher {
   readonly #patience: Partial<Patience> | undefined;
 
   /** Throws InvalidArgument for a bad reference, FailedPrecondition if no host takes pushes. Asks nobody yet. */
-  constructor(reference: string, options: RemoteOptions = {}) {
+  constructor(reference: string, options: RemoteOptions & { readonly sender?: Sender } = {}) {
     this.reference = parseReference(reference);
     const hosts = (options.hosts ?? defaultHosts())(this.reference);
     const host = hosts.find(({ capabilities }) => capabilities.includes("push"));
     if (!host) throw failedPrecondition(`${reference}: none of its hosts takes pushes`);
     const authorizer = new Authorizer(options.credentials, options.patience);
-    this.#place = { host, authorizer, scope: scopeFor(this.reference.repository) };
+    const scope = scopeFor(this.reference.repository);
+    this.#place = { host, authorizer, scope, sender: options.sender };
     this.#patience = options.patience;
   }
 

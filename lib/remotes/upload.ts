@@ -15,11 +15,16 @@ import {
   waitFor,
 } from "./http.ts";
 import type { Patience } from "./http.ts";
-import type { Outgoing } from "./outgoing.ts";
+import { type Outgoing, outgoingBytes, outgoingFile } from "./outgoing.ts";
 import type { Target } from "./remote.ts";
 
-/** The bytes of a blob from `offset` on, `size` of them. */
-export type BlobBytes = (offset: number, size: number) => AsyncIterable<Uint8Array>;
+/** Where a blob's bytes come from. */
+export interface BlobBytes {
+  /** `size` bytes from `offset` on. */
+  read(offset: number, size: number): AsyncIterable<Uint8Array>;
+  /** The file that has them, if there is one. */
+  readonly path?: string;
+}
 
 /** How an upload is watched. */
 export interface UploadOptions {
@@ -287,16 +292,10 @@ function bodyOf(
   size: number,
   onProgress: (sent: number) => void,
 ): Outgoing {
-  return {
-    size,
-    async *open() {
-      let sent = offset;
-      for await (const piece of size ? bytes(offset, size) : []) {
-        yield piece;
-        onProgress(sent += piece.length);
-      }
-    },
-  };
+  const onTaken = (sent: number) => onProgress(offset + sent);
+  if (size === 0) return outgoingBytes(new Uint8Array());
+  if (bytes.path !== undefined) return { ...outgoingFile(bytes.path, offset, size), onTaken };
+  return { size, onTaken, open: () => bytes.read(offset, size) };
 }
 
 /** The number of bytes that a registry says it has: "0-99" is a hundred; "0-0" is what an empty upload says. */

@@ -11,6 +11,7 @@ import { Code, isError } from "../errors.ts";
 import { type PushContent, pushImage, type Watch, type Work } from "../push/mod.ts";
 import { Pusher, type Reference } from "../remotes/mod.ts";
 import type { Scope } from "../scope.ts";
+import type { Carrier } from "./carrier.ts";
 import type { TransferRooms } from "./download.ts";
 import type { Flights } from "./flights.ts";
 import type { Holds } from "./hold.ts";
@@ -32,12 +33,13 @@ type Rooms = TransferRooms & { readonly images: ImageStore };
 /** Pushes; see {@linkcode Transfer.push}. */
 export async function push(
   rooms: Rooms,
-  { flights, holds }: { flights: Flights; holds: Holds },
+  { flights, holds, carrier }: { flights: Flights; holds: Holds; carrier: Carrier },
   scope: Scope,
   request: PushRequest,
   { signal, onProgress }: TransferOptions,
 ): Promise<Descriptor> {
-  const pusher = new Pusher(request.reference, remoteOptions(request));
+  using carrying = carrier.enter();
+  const pusher = new Pusher(request.reference, { ...remoteOptions(request), sender: carrying.send });
   const image = rooms.images.get(scope, request.name || request.reference);
   const { mediaType, digest, size } = image.target!;
   const target = { mediaType, digest, size: Number(size), annotations: {} };
@@ -67,6 +69,7 @@ function contentOf({ content }: Rooms, scope: Scope, reference: Reference): Push
   const name = sourceLabelName(reference);
   return {
     labels: (digest) => Promise.resolve(labels(digest)),
+    path: (digest) => content.path(scope, digest),
     readAll: (digest, limit) => content.readAll(scope, digest, limit),
     read: (digest, offset, size) => content.read(scope, digest, { offset, size }),
     /** Pushes to the registry's other repositories can have it from there. */

@@ -13,6 +13,7 @@ import {
   type RemoteOptions,
 } from "../remotes/mod.ts";
 import type { Scope } from "../scope.ts";
+import { Carrier } from "./carrier.ts";
 import { about, type TransferRooms } from "./download.ts";
 import { Flights } from "./flights.ts";
 import { Holds } from "./hold.ts";
@@ -60,6 +61,7 @@ export class Transfer {
   readonly #rooms: TransferRooms & { readonly images: ImageStore };
   readonly #flights = new Flights();
   readonly #holds: Holds;
+  readonly #carrier = new Carrier();
   #anonymous = 0;
 
   constructor(rooms: TransferRooms & { readonly images: ImageStore }) {
@@ -107,7 +109,8 @@ export class Transfer {
    */
   async push(scope: Scope, request: PushRequest, options: TransferOptions = {}): Promise<Descriptor> {
     try {
-      return await push(this.#rooms, { flights: this.#flights, holds: this.#holds }, scope, request, options);
+      const shared = { flights: this.#flights, holds: this.#holds, carrier: this.#carrier };
+      return await push(this.#rooms, shared, scope, request, options);
     } catch (error) {
       throw about(request.reference, error);
     }
