@@ -33,7 +33,7 @@ export interface PushOptions extends Partial<Wish> {
   readonly once?: (key: string, work: Work, watch: Watch) => Promise<void>;
 }
 
-const UPLOADS = 4;
+const UPLOADS = 3;
 
 /**
  * Pushes an image and gives what the registry has now under the reference: the image itself, or what is left of it

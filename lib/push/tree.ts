@@ -31,6 +31,9 @@ export interface PushContent {
   pushed?(digest: string): Promise<void>;
 }
 
+/** What is asked of a registry before anything is sent. */
+export type Registry = Pick<Pusher, "reference" | "hasManifest" | "hasBlob" | "mountBlob">;
+
 /** A manifest or an index. */
 export interface Node {
   readonly target: Descriptor;
@@ -51,14 +54,14 @@ const MOST_DOCUMENTS = 1000;
 /** Reads an image's documents. What isn't here but in the registry already is as good. */
 export class Trees {
   readonly #content: PushContent;
-  readonly #pusher: Pusher;
+  readonly #pusher: Registry;
   readonly #foreign: boolean;
   readonly #signal: AbortSignal | undefined;
   #documents = 0;
 
   constructor(
     content: PushContent,
-    pusher: Pusher,
+    pusher: Registry,
     { foreign, signal }: { foreign: boolean; signal?: AbortSignal },
   ) {
     this.#content = content;
@@ -148,7 +151,7 @@ export class Trees {
 
 /** The repositories of the pusher's host that a blob is known to be in, the most like the pusher's own first. */
 export function sourcesOf(
-  { reference }: Pusher,
+  { reference }: Pick<Registry, "reference">,
   labels: Readonly<Record<string, string>> | undefined,
 ): string[] {
   const known = labels?.[sourceLabelName(reference)] ?? "";

@@ -34,7 +34,7 @@ async function answerTo(
   { request, file: { path, offset, size } }: Load,
   signal: AbortSignal,
 ): Promise<WholeAnswer> {
-  let last = performance.now();
+  let last = -Infinity;
   const onTaken = (bytes: number) => {
     if (performance.now() - last < INTERVAL) return;
     last = performance.now();

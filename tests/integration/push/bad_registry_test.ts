@@ -240,16 +240,34 @@ Deno.test("a damaged blob is refused by the registry, by name", async () => {
   assertWhole(registry, image);
 });
 
-Deno.test("a registry that finds a blob too large gets it in parts", async () => {
+/** Its layer has 6 MiB: long enough for a Worker to send it. */
+function largeImage() {
   const layer = new Uint8Array(6 << 20).map((_, n) => n * 31 + (n >> 8));
   const image = smallImage();
   const document = JSON.parse(new TextDecoder().decode(image.manifest));
   document.layers[0] = { ...document.layers[0], digest: digestOf(layer), size: layer.length };
-  await using large = await openWithImage({
-    ...image,
-    layer,
-    manifest: new TextEncoder().encode(JSON.stringify(document)),
-  });
+  return { ...image, layer, manifest: new TextEncoder().encode(JSON.stringify(document)) };
+}
+
+Deno.test("a push that is given up in the middle of a blob ends, and the next one works", async () => {
+  await using large = await openWithImage(largeImage());
+  await using registry = new FakeRegistry();
+  await using wire = new Wire(registry.host);
+  wire.faults.push({ after: 2 << 20, then: "hang" });
+  const abort = new AbortController();
+  const before = remains(large.rooms);
+  const onProgress = ({ event, progress }: { event: string; progress: bigint }) =>
+    event === "uploading" && progress > 0n && abort.abort();
+  const options = { signal: abort.signal, onProgress };
+  const request = { reference: `${wire.host}/box:1`, name, patience: { headers: 60_000 } };
+  await assert.rejects(large.rooms.transfer.push(scope, request, options), { name: "AbortError" });
+  assert.deepEqual(remains(large.rooms), before);
+  await push(large.rooms, wire.host);
+  assertWhole(registry, large);
+});
+
+Deno.test("a registry that finds a blob too large gets it in parts", async () => {
+  await using large = await openWithImage(largeImage());
   await using registry = new FakeRegistry();
   registry.instead = ({ headers }) => Number(headers.get("content-length")) > 2 << 20 ? text(413) : undefined;
   await push(large.rooms, registry.host);

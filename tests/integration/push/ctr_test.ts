@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import {
   busyboxImage,
+  ctrPath,
+  must,
   type Output,
   push,
   Scratch,
@@ -9,7 +11,7 @@ import {
   startLongshore,
   startRegistry,
 } from "../../harness/mod.ts";
-import { fetched, pushIndex, stored } from "./real.ts";
+import { digestOf, fetched, pushIndex, stored } from "./real.ts";
 
 const user = { name: "alice", password: "s3cret" };
 const creds = `${user.name}:${user.password}`;
@@ -91,6 +93,48 @@ Deno.test("what ctr pushes, skopeo and Debian's ctr pull, byte for byte", async 
     const to = `${open.host}/go:v1`;
     await succeeds(daemon.goCtr(["images", "push", "--plain-http", to, from]));
     assert.deepEqual(await fetched(to, scratch.join("go")), blobs);
+  });
+
+  await t.step(
+    "on a terminal each blob has a line that is redrawn, and the colours may be turned off",
+    async () => {
+      const args = ["--address", daemon.address, "images", "push", `${open.host}/terminal:v1`, from];
+      const command = [ctrPath, ...args].join(" ");
+      const env = { TERM: "xterm", NO_COLOR: "1" };
+      const drawn = await must("script", ["--quiet", "--return", "--command", command, "/dev/null"], { env });
+      const layer = `layer-${original.json.layers[0].digest}`;
+      assert.match(
+        drawn.replaceAll("\x1b", "ESC"),
+        /ESC\[\d+AESC\[2K/,
+        "the cursor goes up, lines are drawn over",
+      );
+      const last = drawn.slice(drawn.lastIndexOf(layer.slice(0, 12)));
+      assert.match(last, /^layer-sha256\S*\s+(complete|mounted)\s/);
+      assert.match(drawn, /elapsed: /);
+      assert.ok(!drawn.includes("\x1b[32m"));
+    },
+  );
+
+  await t.step("by a hosts.toml, to the first host that takes pushes", async () => {
+    const dir = scratch.join("certs.d", "registry.test");
+    await Deno.mkdir(dir, { recursive: true });
+    await Deno.writeTextFile(
+      `${dir}/hosts.toml`,
+      `server = "https://registry.test"
+[host."http://${source.host}"]
+  capabilities = ["pull", "resolve"]
+[host."http://${open.host}"]
+  capabilities = ["pull", "resolve", "push"]
+`,
+    );
+    const before = source.requests().length;
+    const hosts = ["--hosts-dir", scratch.join("certs.d")];
+    for (const local of [[], ["--local"]]) {
+      const to = `by/hosts${local.length}:v1`;
+      await succeeds(daemon.ctr(["images", "push", ...hosts, ...local, `registry.test/${to}`, from]));
+      assert.equal((await stored(`${open.host}/${to}`)).text, original.text);
+    }
+    assert.equal(source.requests().length, before);
   });
 
   await t.step("what isn't there is said", async () => {
@@ -182,4 +226,33 @@ Deno.test("layers that aren't here come from where the image came from, or are n
   assert.ok(!error.includes("content digest"), error);
   await succeeds(daemon.ctr(["images", "pull", from]));
   await succeeds(daemon.ctr(["images", "push", far, from]));
+});
+
+Deno.test("layers that registries may not hold are pushed only if the user says so", async () => {
+  await using scratch = await Scratch.make("shm");
+  await using source = await startRegistry({ where: "shm" });
+  await using other = await startRegistry({ where: "shm" });
+  await using daemon = await startLongshore({ where: "shm" });
+  const from = await push(await busyboxImage(scratch), source, "box:1");
+  await succeeds(daemon.ctr(["images", "pull", "--no-unpack", from]));
+  const { json } = await stored(from);
+  const mediaType = "application/vnd.oci.image.manifest.v1+json";
+  const foreign = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+  const layers = [{ ...json.layers[0], mediaType: foreign }];
+  const manifest = JSON.stringify({ ...json, mediaType, layers });
+  await succeeds(daemon.ctr(["content", "ingest", "foreign"], { stdin: manifest }));
+  const pushed = async (name: string, ...flags: string[]) => {
+    const digest = digestOf(new TextEncoder().encode(manifest));
+    const to = `${other.host}/${name}:1`;
+    const { code, stderr } = await daemon.ctr(["images", "push", ...flags, "--manifest", digest, to]);
+    const blob = await fetch(`http://${other.host}/v2/${name}/blobs/${json.layers[0].digest}`, {
+      method: "HEAD",
+    });
+    return { code, stderr, layer: blob.status };
+  };
+  const without = await pushed("without");
+  // This registry wants an address for such a layer; that the layer wasn't sent is what counts here.
+  assert.equal(without.layer, 404, without.stderr);
+  const within = await pushed("within", "--allow-non-distributable-blobs");
+  assert.deepEqual([within.code, within.layer], [0, 200], within.stderr);
 });
