@@ -44,4 +44,5 @@ export {
   MOST_LAYERS,
   parseConfig,
   parseDocument,
+  refOf,
 } from "./types.ts";

@@ -59,6 +59,15 @@ const layerType =
 /** Whether a media type stands for a tar of files, compressed or not. */
 export const isLayerType = (type: string) => layerType.test(type);
 
+/** The name of content under way, which is that of its ingest: "layer-sha256:..." and the like. */
+export function refOf({ mediaType, digest }: Pick<Descriptor, "mediaType" | "digest">): string {
+  if (isIndexType(mediaType)) return `index-${digest}`;
+  if (isManifestType(mediaType)) return `manifest-${digest}`;
+  if (isConfigType(mediaType)) return `config-${digest}`;
+  if (/\.layer\.|\.rootfs\./.test(mediaType)) return `layer-${digest}`;
+  return `unknown-${digest}`;
+}
+
 /**
  * Reads a manifest or an index. Throws InvalidArgument, naming `target` and what is wrong: also for documents that
  * could be read as both, or are something else than their descriptor says (CVE-2021-41190).

@@ -1,6 +1,6 @@
 /** What is told of a push while it runs: the events of containerd's Transfer API. */
 import type { Progress } from "../api/types/transfer/progress.ts";
-import { type Descriptor, isConfigType, isIndexType, isManifestType } from "../images/mod.ts";
+import { type Descriptor, refOf } from "../images/mod.ts";
 import type { Named } from "./plan.ts";
 
 type Report = (progress: Progress) => void;
@@ -56,10 +56,3 @@ const wire = ({ mediaType, digest, size }: Descriptor) => ({
   size: BigInt(size),
   annotations: {},
 });
-
-function refOf({ mediaType, digest }: Descriptor): string {
-  if (isIndexType(mediaType)) return `index-${digest}`;
-  if (isManifestType(mediaType)) return `manifest-${digest}`;
-  if (isConfigType(mediaType)) return `config-${digest}`;
-  return /\.layer\.|\.rootfs\./.test(mediaType) ? `layer-${digest}` : `unknown-${digest}`;
-}

@@ -17,6 +17,7 @@ import {
 import type { Patience } from "./http.ts";
 import { type Outgoing, outgoingBytes, outgoingFile } from "./outgoing.ts";
 import type { Target } from "./remote.ts";
+import { receivedBytes, uploadAddress } from "./upload_answers.ts";
 
 /** Where a blob's bytes come from. */
 export interface BlobBytes {
@@ -188,7 +189,7 @@ export class Upload {
     if (answer.status < 200 || answer.status > 299) throw await this.#refused(answer);
     await answer.body?.cancel();
     session.url = this.#locationOf(answer);
-    session.offset = rangeEnd(answer) ?? offset + size;
+    session.offset = receivedBytes(answer) ?? offset + size;
     if (session.offset <= offset || session.offset > offset + size) {
       const words = `of ${offset + size} bytes the registry has ${session.offset}`;
       throw new LostError(Code.Unavailable, words);
@@ -209,7 +210,7 @@ export class Upload {
     try {
       const answer = await this.#ask({ method: "GET", url, headers: {} }, signal);
       await answer.body?.cancel();
-      const offset = rangeEnd(answer);
+      const offset = receivedBytes(answer);
       if (answer.status !== 204 || offset === undefined || offset > this.#size) return undefined;
       const next = answer.headers.has("location") ? this.#locationOf(answer) : url;
       return { url: next, offset, leastChunk };
@@ -234,24 +235,8 @@ export class Upload {
     return lost && answer.url !== this.#plan.start ? new LostError(error.code, error.message) : error;
   }
 
-  /**
-   * Where the registry wants the bytes: maybe on another host, which then gets no credentials. Behind a proxy that
-   * ends TLS a registry may think that it is spoken to in plain http; https is kept to then.
-   */
   #locationOf(answer: Answer): string {
-    const location = answer.headers.get("location") ?? "";
-    const url = location ? URL.parse(location, answer.url) : null;
-    const wrong = (why: string) =>
-      failedPrecondition(`${this.#plan.what}: the registry wants it at ${shorten(location)}, ${why}`);
-    if (!url || !/^https?:$/.test(url.protocol)) throw wrong("which is no address");
-    const own = new URL(originOf(this.#plan.place.host));
-    if (own.protocol === "https:" && url.protocol === "http:") {
-      if (url.hostname !== own.hostname) throw wrong("which is plain http, the registry is not");
-      url.protocol = "https:";
-      url.port = own.port;
-    }
-    url.username = url.password = url.hash = "";
-    return url.href;
+    return uploadAddress(answer, originOf(this.#plan.place.host), this.#plan.what);
   }
 
   #about(error: unknown): unknown {
@@ -297,12 +282,3 @@ function bodyOf(
   if (bytes.path !== undefined) return { ...outgoingFile(bytes.path, offset, size), onTaken };
   return { size, onTaken, open: () => bytes.read(offset, size) };
 }
-
-/** The number of bytes that a registry says it has: "0-99" is a hundred; "0-0" is what an empty upload says. */
-function rangeEnd({ headers }: Answer): number | undefined {
-  const end = /^(?:bytes=)?0-(\d+)$/.exec(headers.get("range") ?? "")?.[1];
-  if (end === undefined) return undefined;
-  return end === "0" ? 0 : Number(end) + 1;
-}
-
-const shorten = (text: string) => JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}...` : text);

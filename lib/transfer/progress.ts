@@ -1,18 +1,11 @@
 /** What is told of a transfer while it runs: the events of containerd's Transfer API. */
 import type { Progress } from "../api/types/transfer/progress.ts";
 import type { Target } from "../remotes/mod.ts";
-import { isConfigType, isIndexType, isManifestType } from "../images/mod.ts";
+import { refOf } from "../images/mod.ts";
+
+export { refOf } from "../images/mod.ts";
 
 export type Report = (progress: Progress) => void;
-
-/** The name of content under way, which is that of its ingest: "layer-sha256:..." and the like. */
-export function refOf({ mediaType, digest }: Target): string {
-  if (isIndexType(mediaType)) return `index-${digest}`;
-  if (isManifestType(mediaType)) return `manifest-${digest}`;
-  if (isConfigType(mediaType)) return `config-${digest}`;
-  if (/\.layer\.|\.rootfs\./.test(mediaType)) return `layer-${digest}`;
-  return `unknown-${digest}`;
-}
 
 /** A word on a piece of content: "waiting", "downloading", "exists", "complete", "extracting", "extracted". */
 export function progressOf(event: string, target: Target, done = 0, parents: string[] = []): Progress {
