@@ -16,6 +16,7 @@ import { Image } from "./image.ts";
 import { createLease, type Lease, type LeaseOptions } from "./lease.ts";
 import { pull, type PullOptions } from "./pull.ts";
 import { push, type PushOptions } from "./push.ts";
+import type { Restored, RestoreOptions } from "./restore.ts";
 import type { Services } from "./services.ts";
 import { type Stubs, stubsOf } from "./stubs.ts";
 
@@ -88,6 +89,16 @@ export class Client implements Services, AsyncDisposable {
   /** Makes a container. */
   newContainer(id: string, options: ContainerOptions = {}): Promise<Container> {
     return createContainer(this, this.namespace, id, options);
+  }
+
+  /**
+   * Makes the container `id` of a checkpoint, without its task: `newTask` with `checkpoint` starts that where it was.
+   * See {@linkcode RestoreOptions}. Throws InvalidArgument if the image is no checkpoint, NotFound without its base.
+   */
+  async restore(id: string, name: string, options: RestoreOptions = {}): Promise<Restored> {
+    const { restoreFrom } = await import("./restore.ts");
+    const task = await restoreFrom(this, id, await this.image(name), options);
+    return { container: new Container(this, id), task };
   }
 
   /** A container by id; asked after only when it is used. */

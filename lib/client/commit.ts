@@ -3,9 +3,7 @@ import { ContainersDefinition } from "../api/services/containers/v1/containers.t
 import type { Image as ImageRecord } from "../api/services/images/v1/images.ts";
 import { ImagesDefinition } from "../api/services/images/v1/images.ts";
 import { SnapshotsDefinition } from "../api/services/snapshots/v1/snapshots.ts";
-import { TasksDefinition } from "../api/services/tasks/v1/tasks.ts";
-import { Status } from "../api/types/task/task.ts";
-import { Code, failedPrecondition, isError } from "../errors.ts";
+import { failedPrecondition } from "../errors.ts";
 import {
   chainIds,
   defaultPlatform,
@@ -22,6 +20,8 @@ import { diffSnapshot, sourceDateOf } from "./diff.ts";
 import { type Json, storeJson } from "./documents.ts";
 import { createLease, type Lease } from "./lease.ts";
 import { dockerType, type LayerCompression, withCompression } from "./media_types.ts";
+import { nameImage } from "./name_image.ts";
+import { whilePaused } from "./pause.ts";
 import type { Services } from "./services.ts";
 import { unpackByClient } from "./unpack_by_client.ts";
 
@@ -43,8 +43,6 @@ export interface CommitOptions extends CallOptions {
 }
 
 const largest = 8 << 20;
-/** Milliseconds that resuming a task may take. */
-const patience = 10_000;
 const layerType = "application/vnd.oci.image.layer.v1.tar";
 
 /** What a commit starts from. */
@@ -102,7 +100,7 @@ export async function commitContainer(
   const target = await describe(commit, base, { ...layer, size: Number(layer.size) }, diffId, said);
   const document = parseDocument(await commit.content.readAll(undefined, target.digest, largest), target);
   await unpackByClient({ ...commit, report() {} }, document as Manifest, snapshotter);
-  return await nameIt(commit, name, target, imageLabels);
+  return await nameImage(services, name, target, imageLabels, commit.call);
 }
 
 async function baseOf({ services, content, call }: Commit, name: string): Promise<Base> {
@@ -141,24 +139,6 @@ async function checkParent(
 function layerTypeFor({ mediaType }: Base, compression: LayerCompression): string {
   const type = withCompression(layerType, compression);
   return mediaType === MediaType.dockerManifest ? dockerType(type) : type;
-}
-
-async function whilePaused<T>(
-  services: Services,
-  containerId: string,
-  call: CallOptions,
-  work: () => Promise<T>,
-): Promise<T> {
-  const tasks = services.stub(TasksDefinition);
-  const state = await tasks.get({ containerId }, call).then(({ process }) => process!.status, unlessMissing);
-  if (state !== Status.RUNNING) return await work();
-  await tasks.pause({ containerId }, call);
-  try {
-    return await work();
-  } finally {
-    // Also when the caller has lost patience: nobody else knows that it is paused.
-    await tasks.resume({ containerId }, { ...call, signal: AbortSignal.timeout(patience) });
-  }
 }
 
 /** Stores config and manifest of the new image. */
@@ -200,25 +180,4 @@ function commandOf(spec: Uint8Array | undefined): string {
   if (!spec) return "";
   const args = (JSON.parse(new TextDecoder().decode(spec)) as Json).process?.args;
   return Array.isArray(args) ? args.join(" ") : "";
-}
-
-async function nameIt(
-  { services, call }: Commit,
-  name: string,
-  target: { mediaType: string; digest: string; size: number },
-  labels: Record<string, string>,
-): Promise<ImageRecord> {
-  const images = services.stub(ImagesDefinition);
-  const descriptor = { ...target, size: BigInt(target.size), annotations: {} };
-  const image = { name, labels, target: descriptor, createdAt: undefined, updatedAt: undefined };
-  try {
-    return (await images.create({ image }, call)).image!;
-  } catch (error) {
-    if (!isError(error, Code.AlreadyExists)) throw error;
-    return (await images.update({ image }, call)).image!;
-  }
-}
-
-function unlessMissing(error: unknown): undefined {
-  if (!isError(error, Code.NotFound)) throw error;
 }

@@ -6,7 +6,9 @@ import {
 import { SnapshotsDefinition } from "../api/services/snapshots/v1/snapshots.ts";
 import { TasksDefinition } from "../api/services/tasks/v1/tasks.ts";
 import type { Mount } from "../api/types/mount.ts";
+import type { Descriptor } from "../api/types/descriptor.ts";
 import { Code, isError } from "../errors.ts";
+import type { CheckpointOptions } from "./checkpoint.ts";
 import {
   containerLabels,
   makeSpec,
@@ -109,8 +111,14 @@ export class Container implements AsyncDisposable {
     return updated.container!.labels;
   }
 
-  /** Makes its task, ready to start, with streams as `io` says (none unless said). */
-  async newTask(io: Io = noIo(), options?: CallOptions): Promise<Task> {
+  /**
+   * Makes its task, ready to start, with streams as `io` says (none unless said). With `checkpoint` it starts where
+   * another was: see `Client.restore`.
+   */
+  async newTask(
+    io: Io = noIo(),
+    { checkpoint, ...options }: CallOptions & { checkpoint?: Descriptor } = {},
+  ): Promise<Task> {
     const { snapshotter, snapshotKey } = await this.info(options);
     const { process } = await this.spec(options);
     const rootfs: Mount[] = snapshotKey
@@ -126,7 +134,7 @@ export class Container implements AsyncDisposable {
     open.begin(async () => await (await made.promise).closeInput());
     try {
       const { stdin, stdout, stderr } = open;
-      const request = { containerId: this.id, rootfs, stdin, stdout, stderr, terminal };
+      const request = { containerId: this.id, rootfs, stdin, stdout, stderr, terminal, checkpoint };
       const { pid } = await this.#services.stub(TasksDefinition).create(request, options);
       const task = new Task(this.#services, this.id, pid, async () => (await this.spec()).process, open);
       made.resolve(task);
@@ -136,6 +144,12 @@ export class Container implements AsyncDisposable {
       await open[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** Makes an image of it from which it can go on elsewhere or later; see {@linkcode CheckpointOptions}. */
+  async checkpoint(name: string, options: CheckpointOptions = {}): Promise<void> {
+    const { checkpointContainer } = await import("./checkpoint.ts");
+    await checkpointContainer(this.#services, this.id, name, options);
   }
 
   /** Its task. Throws NotFound if it has none. */

@@ -1,4 +1,5 @@
 /** The client library: what `mod.ts` exports. */
+export type { CheckpointOptions, TaskCheckpointOptions } from "./checkpoint.ts";
 export { Client, type ClientOptions } from "./client.ts";
 export type { CommitOptions } from "./commit.ts";
 export type { ConvertOptions } from "./convert.ts";
@@ -23,6 +24,7 @@ export {
 export { Lease, type LeaseOptions } from "./lease.ts";
 export { type Credentials, type PullOptions } from "./pull.ts";
 export type { PushOptions } from "./push.ts";
+export type { Restored, RestoreOptions } from "./restore.ts";
 export type { Signal } from "./signals.ts";
 export type { Stubs } from "./stubs.ts";
 export { type ExecOptions, type Exit, Process, type ProcessState, Task } from "./task.ts";

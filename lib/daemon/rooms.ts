@@ -33,7 +33,7 @@ import {
   versionService,
 } from "../services/mod.ts";
 import { openOverlay } from "../snapshots/mod.ts";
-import { LayerWorkers, Transfer } from "../transfer/mod.ts";
+import { CheckpointPacker, LayerWorkers, Transfer } from "../transfer/mod.ts";
 import type { Config } from "./config.ts";
 import { identify } from "./identity.ts";
 import type { Log } from "./log.ts";
@@ -69,7 +69,12 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
   const workers = stack.use(new LayerWorkers());
   const streams = new Streams();
   const transfer = new Transfer({ content, snapshots, images, leases, workers });
-  const tasks = new TaskManager({ state: config.state, address: `${config.address}.ttrpc`, containers });
+  const tasks = new TaskManager({
+    state: config.state,
+    address: `${config.address}.ttrpc`,
+    containers,
+    checkpoints: new CheckpointPacker(content, workers),
+  });
   let released: Promise<void> | undefined;
   const release = () => released ??= tasks[Symbol.asyncDispose]();
   stack.defer(release);

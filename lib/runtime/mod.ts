@@ -1,3 +1,8 @@
 /** Tasks, as the daemon sees them. */
-export { type TaskCallOptions, TaskManager, type TaskManagerOptions } from "./task_manager.ts";
+export {
+  type Checkpoints,
+  type TaskCallOptions,
+  TaskManager,
+  type TaskManagerOptions,
+} from "./task_manager.ts";
 export type { ShimKind, TaskPlace, TaskStub } from "./shim.ts";

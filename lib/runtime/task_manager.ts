@@ -8,6 +8,9 @@
 import type { Container } from "../api/services/containers/v1/containers.ts";
 import type * as api from "../api/services/tasks/v1/tasks.ts";
 import type { StateResponse } from "../api/runtime/task/v3/shim.ts";
+import type { Any } from "../api/google/protobuf/any.ts";
+import type { Descriptor } from "../api/types/descriptor.ts";
+import { CheckpointOptions, Options } from "../api/types/runc/options/oci.ts";
 import type { Process } from "../api/types/task/task.ts";
 import {
   alreadyExists,
@@ -33,8 +36,20 @@ export interface TaskManagerOptions {
   readonly address: string;
   /** Where container records are. */
   readonly containers: { get(scope: Scope, id: string): Container };
+  /** How tasks become content and content tasks. */
+  readonly checkpoints: Checkpoints;
   /** The command line that runs `ctr` with some arguments; this program unless said. */
   readonly command?: (args: readonly string[]) => SelfCommand;
+}
+
+/** A task's processes as content: CRIU's files. */
+export interface Checkpoints {
+  /** Stores the files of a directory; gives what the blob is. */
+  pack(scope: Scope, dir: string, signal?: AbortSignal): Promise<Descriptor>;
+  /** Puts them into an empty directory. Throws InvalidArgument for a blob of another kind, NotFound without it. */
+  unpack(scope: Scope, checkpoint: Descriptor, dir: string, signal?: AbortSignal): Promise<void>;
+  /** Stores a container's spec. */
+  packSpec(scope: Scope, spec: Any): Promise<Descriptor>;
 }
 
 /** What a caller may say of one call. */
@@ -78,7 +93,6 @@ export class TaskManager implements AsyncDisposable {
   ): Promise<api.CreateTaskResponse> {
     const { containerId: id, terminal, stdin, stdout, stderr } = request;
     const container = this.#options.containers.get(scope, id);
-    if (request.checkpoint) throw unimplemented("a task from a checkpoint");
     this.#shimOf(container.runtime?.name ?? "");
     const place = {
       namespace: scope.namespace,
@@ -91,11 +105,22 @@ export class TaskManager implements AsyncDisposable {
     this.#tasks.set(keyOf(place), place);
     try {
       const options = request.options?.typeUrl ? request.options : container.runtime?.options;
+      const checkpoint = await this.#unpackCheckpoint(scope, request, place, signal);
       const { pid } = await this.#call(
         place,
         (stub) =>
           stub.create(
-            { id, bundle: place.bundle, rootfs: request.rootfs, terminal, stdin, stdout, stderr, options },
+            {
+              id,
+              bundle: place.bundle,
+              rootfs: request.rootfs,
+              terminal,
+              stdin,
+              stdout,
+              stderr,
+              options,
+              checkpoint,
+            },
             { signal },
           ),
       );
@@ -239,6 +264,49 @@ export class TaskManager implements AsyncDisposable {
     await this.#call(this.#find(scope, id), (stub) => stub.resume({ id }, { signal }));
   }
 
+  /**
+   * Writes a task into CRIU's files: into the directory that the options name, or else into content, which is
+   * described. The task goes on unless the options say otherwise.
+   */
+  async checkpoint(
+    scope: Scope,
+    { containerId: id, options }: api.CheckpointTaskRequest,
+    { signal }: TaskCallOptions = {},
+  ): Promise<Descriptor[]> {
+    const place = this.#find(scope, id);
+    const { spec } = this.#options.containers.get(scope, id);
+    const dump = (path: string) =>
+      this.#call(place, (stub) => stub.checkpoint({ id, path, options }, { signal }));
+    const asked = imagePath(options);
+    if (asked) {
+      await Deno.mkdir(asked, { recursive: true, mode: 0o700 });
+      await dump(asked);
+      return [];
+    }
+    const dir = await Deno.makeTempDir({ dir: place.bundle, prefix: "checkpoint-" });
+    try {
+      await dump(dir);
+      const { checkpoints } = this.#options;
+      return [await checkpoints.pack(scope, dir, signal), await checkpoints.packSpec(scope, spec!)];
+    } finally {
+      await Deno.remove(dir, { recursive: true });
+    }
+  }
+
+  /** Where a task starts from: a directory that its options name, or one in its bundle. */
+  async #unpackCheckpoint(
+    scope: Scope,
+    { checkpoint, options }: api.CreateTaskRequest,
+    { bundle }: TaskPlace,
+    signal?: AbortSignal,
+  ): Promise<string> {
+    if (!checkpoint) return options?.typeUrl ? Options.decode(options.value).criuImagePath : "";
+    const dir = `${bundle}/checkpoint`;
+    await Deno.mkdir(dir, { mode: 0o700 });
+    await this.#options.checkpoints.unpack(scope, checkpoint, dir, signal);
+    return dir;
+  }
+
   /** Lets go of the shim, which goes on without this daemon while it has tasks, and ends if it has none. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#tasks.size === 0) await this.#builtin.end();
@@ -298,6 +366,9 @@ export class TaskManager implements AsyncDisposable {
     this.#tasks.delete(keyOf(place));
   }
 }
+
+const imagePath = (options: Any | undefined) =>
+  options?.typeUrl ? CheckpointOptions.decode(options.value).imagePath : "";
 
 const keyOf = ({ namespace, id }: TaskPlace) => `${namespace}/${id}`;
 

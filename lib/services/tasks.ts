@@ -6,7 +6,7 @@ import { type CallContext, type Service, service } from "../rpc/service.ts";
 import type { TaskCallOptions, TaskManager } from "../runtime/mod.ts";
 import type { Scope } from "../scope.ts";
 
-/** The tasks service. What later issues add (checkpoints, metrics, updates) is Unimplemented. */
+/** The tasks service. What later issues add (metrics, updates) is Unimplemented. */
 export function tasksService(tasks: TaskManager): Service {
   return service(TasksDefinition, {
     create: (request, context) => tasks.create(requireNamespace(context), request, context),
@@ -17,6 +17,9 @@ export function tasksService(tasks: TaskManager): Service {
     list: (request, context) => tasks.list(requireNamespace(context), request, context),
     wait: (request, context) => tasks.wait(requireNamespace(context), request, context),
     listPids: (request, context) => tasks.pids(requireNamespace(context), request, context),
+    checkpoint: async (request, context) => ({
+      descriptors: await tasks.checkpoint(requireNamespace(context), request, context),
+    }),
     kill: done((scope, request, options) => tasks.kill(scope, request, options)),
     exec: done((scope, request, options) => tasks.exec(scope, request, options)),
     closeIO: done((scope, request, options) => tasks.closeIO(scope, request, options)),

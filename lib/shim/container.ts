@@ -44,6 +44,8 @@ export interface Container {
   readonly init: Process;
   /** By exec id. */
   readonly execs: Map<string, Process>;
+  /** The directory of CRIU's files that it starts from. */
+  readonly checkpoint?: string;
 }
 
 /** A process that has not been started. */

@@ -1,6 +1,6 @@
 /** Create: mounts the root file system and has runc make the container, whose process then waits for Start. */
 import type { CreateTaskRequest } from "../api/runtime/task/v3/shim.ts";
-import { invalidArgument, unimplemented } from "../errors.ts";
+import { invalidArgument } from "../errors.ts";
 import { mountAll, unmountAll } from "../sys/mod.ts";
 import { type Container, newProcess } from "./container.ts";
 import { exited } from "./exit.ts";
@@ -12,9 +12,11 @@ import { readSpecFacts } from "./spec.ts";
 import { Stdio } from "./stdio.ts";
 import { Topic } from "./topics.ts";
 
-/** Makes a container; gives the pid of its first process. Everything is undone if a step fails. */
+/**
+ * Makes a container; gives the pid of its first process, or 0 for one from a checkpoint, which has processes only
+ * once it is started. Everything is undone if a step fails.
+ */
 export async function create(shim: Shim, namespace: string, request: CreateTaskRequest): Promise<number> {
-  if (request.checkpoint) throw unimplemented("a task from a checkpoint");
   if (!request.bundle.startsWith("/")) throw invalidArgument(`bundle ${JSON.stringify(request.bundle)}`);
   using _hold = shim.reaper.hold();
   const container = await shim.containers.add(namespace, request.id, () => make(shim, namespace, request));
@@ -24,10 +26,10 @@ export async function create(shim: Shim, namespace: string, request: CreateTaskR
     bundle,
     rootfs: request.rootfs,
     io: { ...init.paths },
-    checkpoint: "",
+    checkpoint: request.checkpoint,
     pid: init.pid,
   });
-  shim.reaper.watch(init.pid, (ended) => exited(shim, container, init, ended));
+  if (init.pid) shim.reaper.watch(init.pid, (ended) => exited(shim, container, init, ended));
   return init.pid;
 }
 
@@ -36,13 +38,18 @@ async function make(shim: Shim, namespace: string, request: CreateTaskRequest): 
   const runtime = runtimeOf(shim.state, namespace, request.options);
   const facts = await readSpecFacts(bundle);
   const init = newProcess("", { stdin, stdout, stderr, terminal });
-  const container = { namespace, id, bundle, runtime, mounts, facts, init, execs: new Map() };
+  const checkpoint = request.checkpoint || undefined;
+  const container = { namespace, id, bundle, runtime, mounts, facts, init, execs: new Map(), checkpoint };
   await using undo = new AsyncDisposableStack();
   if (mounts.length) {
     undo.defer(() => unmountAll(`${bundle}/rootfs`));
     mountAll(mounts, `${bundle}/rootfs`);
   }
   const stdio = init.stdio = undo.use(new Stdio(init.paths, shim.state));
+  if (checkpoint) {
+    undo.move();
+    return container;
+  }
   await createByRunc(shim, container, stdio);
   undo.defer(() =>
     runRunc(shim.reaper, runtime, { args: ["delete", "--force", id], log: `${bundle}/log.json` })

@@ -30,7 +30,7 @@ async function removeExec(container: Container, process: Process): Promise<void>
 async function removeContainer(shim: Shim, container: Container): Promise<void> {
   const { init, execs, bundle } = container;
   refuseRunning(init);
-  if (init.status === Status.CREATED) {
+  if (init.status === Status.CREATED && init.pid) {
     kill(init.pid, 9);
     await init.ended;
   }

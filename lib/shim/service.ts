@@ -6,6 +6,7 @@ import type { ProcessInfo } from "../api/types/task/task.ts";
 import { failedPrecondition } from "../errors.ts";
 import { anyOf } from "../rpc/any.ts";
 import { type CallContext, type Service, service, type ServiceImpl } from "../rpc/service.ts";
+import { checkpoint } from "./checkpoint.ts";
 import { processesIn, readFootprint } from "./cgroup.ts";
 import { type Container, type Process, processOf } from "./container.ts";
 import { create } from "./create.ts";
@@ -71,6 +72,10 @@ function taskImpl(shim: Shim): ServiceImpl<typeof TaskV3> {
     },
     resume: async ({ id }, context) => {
       await resume(shim, find(id, context));
+      return {};
+    },
+    checkpoint: async (request, context) => {
+      await checkpoint(shim, find(request.id, context), request);
       return {};
     },
     connect: async ({ id }, context) => {

@@ -1,5 +1,6 @@
 /** The events that the shim publishes: topic, message, codec. */
 import {
+  TaskCheckpointed,
   TaskCreate,
   TaskDelete,
   TaskExecAdded,
@@ -18,5 +19,6 @@ export const Topic = {
   execAdded: ["/tasks/exec-added", "TaskExecAdded", TaskExecAdded],
   execStarted: ["/tasks/exec-started", "TaskExecStarted", TaskExecStarted],
   paused: ["/tasks/paused", "TaskPaused", TaskPaused],
+  checkpointed: ["/tasks/checkpointed", "TaskCheckpointed", TaskCheckpointed],
   resumed: ["/tasks/resumed", "TaskResumed", TaskResumed],
 } as const;

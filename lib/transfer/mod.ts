@@ -1,5 +1,6 @@
 /** Streams joined together: layers and images on their way in and out. */
 export { applyDiff, type LayerContent } from "./apply_diff.ts";
+export { CheckpointPacker } from "./checkpoints.ts";
 export { type DiffContent, makeDiff } from "./make_diff.ts";
 export {
   InterruptedError,

@@ -27,6 +27,19 @@ export const commit: Command = {
 export const commands: readonly Command[] = [
   commit,
   {
+    name: "checkpoint",
+    usage: "make an image of a container, from which it can go on",
+    arguments: "CONTAINER REF",
+    examples: ["containers checkpoint --rw --image --task web example.com/web:friday"],
+    flags: [
+      { name: "rw", usage: "with what it has changed in its files" },
+      { name: "image", usage: "with its image" },
+      { name: "task", usage: "with its running processes (needs criu)" },
+      { name: "exit", usage: "stop the container afterwards" },
+    ],
+    load: () => import("./checkpoint.ts"),
+  },
+  {
     name: "create",
     usage: "create a container, without starting it",
     arguments: "Image|RootFS CONTAINER [COMMAND] [ARG...]",
@@ -56,6 +69,20 @@ export const commands: readonly Command[] = [
     arguments: "[<filter>, ...]",
     flags: [quiet("print only the container id")],
     load: () => import("./ls.ts"),
+  },
+  {
+    name: "restore",
+    usage: "make a container of a checkpoint, and start it",
+    arguments: "CONTAINER REF",
+    description:
+      "The image below it must be here. Of what the checkpoint wants of this host nothing is given unasked.",
+    examples: ["containers restore --rw --live web example.com/web:friday"],
+    flags: [
+      { name: "rw", usage: "with what it had changed in its files" },
+      { name: "live", usage: "go on with its processes where they were (needs criu)" },
+      { name: "device", value: "path", many: true, usage: "a device of the host that it may have again" },
+    ],
+    load: () => import("./restore.ts"),
   },
   {
     name: "label",

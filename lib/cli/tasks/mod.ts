@@ -17,6 +17,25 @@ export const commands: readonly Command[] = [
     load: () => import("./attach.ts"),
   },
   {
+    name: "checkpoint",
+    usage: "make an image of a running container, from which it can go on (needs criu)",
+    arguments: "CONTAINER [REF]",
+    examples: ["tasks checkpoint --exit web"],
+    flags: [
+      { name: "exit", usage: "stop the container afterwards" },
+      {
+        name: "image-path",
+        value: "path",
+        usage: "write CRIU's files into this directory, and make no image",
+      },
+      { name: "work-path", value: "path", usage: "directory of CRIU's own files and logs" },
+      { name: "tcp-established", usage: "take open TCP connections along" },
+      { name: "ext-unix-sk", usage: "allow connections to unix sockets outside" },
+      { name: "file-locks", usage: "take file locks along" },
+    ],
+    load: () => import("./checkpoint.ts"),
+  },
+  {
     name: "delete",
     aliases: ["del", "remove", "rm"],
     usage: "delete one or more tasks",
