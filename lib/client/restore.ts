@@ -114,6 +114,13 @@ export async function restoreFrom(
   return checkpoint.task;
 }
 
+/** What a task can start from. Throws InvalidArgument if the image is no checkpoint, or has no task. */
+export async function taskIn(services: Services, image: Image): Promise<Descriptor> {
+  const { task } = await readCheckpoint(services, image);
+  if (!task) throw invalidArgument(`checkpoint ${image.name} has no running task: make it with --task`);
+  return task;
+}
+
 /** The image that the checkpoint is on top of. It must be here: a checkpoint names no images (CVE-2026-50195). */
 async function baseOf(services: Services, { image: name }: CheckpointIndex): Promise<Image> {
   if (!name) throw failedPrecondition("the checkpoint does not say of which image it is");

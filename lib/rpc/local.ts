@@ -9,6 +9,7 @@ import {
   type Service,
   type ServiceDefinition,
   type Stub,
+  withDefaults,
 } from "./service.ts";
 
 /** A channel to `services`. Closing it ends its calls; the services belong to who made them. */
@@ -24,7 +25,7 @@ export function localChannel(services: readonly Service[]): Channel {
             key,
             method,
             request,
-            { ...defaults, ...options },
+            withDefaults(options, defaults),
             closed.signal,
           );
         return [key, call];

@@ -101,3 +101,9 @@ export function service<D extends ServiceDefinition>(definition: D, impl: Servic
 export function complete<T>(codec: Codec<T>, part: Partial<T>): T {
   return { ...codec.decode(new Uint8Array()), ...part };
 }
+
+/** A call's options, and where it says nothing those of its stub. */
+export function withDefaults(options: CallOptions = {}, defaults: CallOptions = {}): CallOptions {
+  const said = Object.entries(options).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(said) };
+}

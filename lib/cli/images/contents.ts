@@ -88,7 +88,7 @@ async function search(
   const document = await readJson(daemon, part);
   if (Array.isArray(document.manifests)) {
     const candidates = document.manifests.filter((entry: Json) =>
-      !entry.platform || matches(entry.platform, platform)
+      isDocument(entry.mediaType) && (!entry.platform || matches(entry.platform, platform))
     );
     for (
       const entry of candidates.sort((a: Json, b: Json) =>
@@ -115,6 +115,9 @@ async function configMatches(daemon: Daemon, config: Part, platform: Platform): 
     throw error;
   }
 }
+
+/** An index may hold other things beside images: a checkpoint's does. */
+const isDocument = (mediaType: unknown) => !mediaType || /\.(manifest|index)\b/.test(String(mediaType));
 
 function matches(offered: Platform, wanted: Platform): boolean {
   return offered.os === wanted.os && offered.architecture === wanted.architecture &&

@@ -82,5 +82,6 @@ export const runFlags: readonly Flag[] = [
     usage: "detach from the task after it has started execution, cannot be used with --rm",
   },
   { name: "fifo-dir", value: "path", usage: "directory used for storing IO FIFOs" },
+  { name: "checkpoint", value: "ref", usage: "go on with the processes of a checkpoint (needs criu)" },
   ...containerFlags,
 ];

@@ -1,7 +1,8 @@
 /** `ctr run` */
 import { requiredTwo } from "../arguments.ts";
+import type { Descriptor } from "../../api/types/descriptor.ts";
 import { type Call, usageError } from "../command.ts";
-import { connect } from "../connect.ts";
+import { connect, type Daemon } from "../connect.ts";
 import { removeContainer, removeEnded } from "../containers/remove.ts";
 import { createContainer } from "./create.ts";
 import { startTask } from "./start.ts";
@@ -13,7 +14,8 @@ export async function run(call: Call): Promise<number> {
     throw usageError("flags --detach and --rm cannot be specified together");
   }
   await using daemon = await connect(call);
-  const container = await createContainer(daemon, call);
+  const checkpoint = await checkpointOf(daemon, flags.text("checkpoint"));
+  const container = { ...await createContainer(daemon, call), checkpoint };
   if (!flags.on("rm")) return await startTask(daemon, call, container);
   let code: number;
   try {
@@ -25,4 +27,13 @@ export async function run(call: Call): Promise<number> {
   }
   await removeEnded(daemon, container);
   return code;
+}
+
+async function checkpointOf(daemon: Daemon, name: string): Promise<Descriptor | undefined> {
+  if (!name) return undefined;
+  const { ImagesDefinition } = await import("../../api/services/images/v1/images.ts");
+  const { Image } = await import("../../client/image.ts");
+  const { taskIn } = await import("../../client/restore.ts");
+  const { image } = await daemon.stub(ImagesDefinition).get({ name });
+  return await taskIn(daemon, new Image(daemon, image!));
 }

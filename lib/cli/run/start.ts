@@ -1,5 +1,6 @@
 /** Starting a container's task, and staying with it. */
 import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
+import type { Descriptor } from "../../api/types/descriptor.ts";
 import type { Mount } from "../../api/types/mount.ts";
 import { Code, isError } from "../../errors.ts";
 import type { Call } from "../command.ts";
@@ -12,6 +13,8 @@ export interface Start {
   readonly id: string;
   readonly rootfs: Mount[];
   readonly terminal: boolean;
+  /** Of a task that is to go on where another was. */
+  readonly checkpoint?: Descriptor;
   /** Its own snapshot, if it has one. */
   readonly snapshot?: { readonly snapshotter: string; readonly key: string };
 }
@@ -23,7 +26,7 @@ export interface Start {
 export async function startTask(
   daemon: Daemon,
   { flags }: Call,
-  { id, rootfs, terminal }: Start,
+  { id, rootfs, terminal, checkpoint }: Start,
 ): Promise<number> {
   const tasks = daemon.stub(TasksDefinition);
   const name = { containerId: id, execId: "" };
@@ -37,7 +40,15 @@ export async function startTask(
   });
   copyStdio(daemon, stdio, name);
   const { stdin, stdout, stderr } = stdio;
-  const { pid } = await tasks.create({ containerId: id, rootfs, stdin, stdout, stderr, terminal });
+  const { pid } = await tasks.create({
+    containerId: id,
+    rootfs,
+    stdin,
+    stdout,
+    stderr,
+    terminal,
+    checkpoint,
+  });
   try {
     if (flags.text("pid-file")) await writePid(flags.text("pid-file"), pid);
     const exited = detach ? undefined : exitOf(daemon, name);

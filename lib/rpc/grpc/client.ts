@@ -10,6 +10,7 @@ import {
   type MethodDefinition,
   type ServiceDefinition,
   type Stub,
+  withDefaults,
 } from "../service.ts";
 import { errorOf } from "../status.ts";
 
@@ -50,7 +51,7 @@ class GrpcChannel implements Channel {
     const methods = Object.entries(definition.methods).map(([key, method]) => {
       const path = `/${definition.fullName}/${method.name}`;
       const call = (request: unknown, options: CallOptions = {}) =>
-        this.#call(path, method, request, { ...defaults, ...options });
+        this.#call(path, method, request, withDefaults(options, defaults));
       return [key, call];
     });
     return Object.fromEntries(methods) as Stub<D>;

@@ -18,6 +18,7 @@ import {
   type MethodDefinition,
   type ServiceDefinition,
   type Stub,
+  withDefaults,
 } from "../service.ts";
 import { errorOf } from "../status.ts";
 import { Flag, type Frame, FrameType, FrameWriter, readFrames } from "./frame.ts";
@@ -46,7 +47,7 @@ class TtrpcChannel implements Channel {
   stub<D extends ServiceDefinition>(definition: D, defaults: CallOptions = {}): Stub<D> {
     const methods = Object.entries(definition.methods).map(([key, method]) => {
       const call = (request: unknown, options: CallOptions = {}) =>
-        this.#call(definition.fullName, method, request, { ...defaults, ...options });
+        this.#call(definition.fullName, method, request, withDefaults(options, defaults));
       return [key, call];
     });
     return Object.fromEntries(methods) as Stub<D>;

@@ -19,6 +19,8 @@ test("a unary call carries namespace and lease there, and the answer back", asyn
   await using t = await start([version]);
   const stub = t.channel.stub(VersionDefinition, { namespace: "n" });
   assert.deepEqual(await stub.version({}, { lease: "l" }), { version: "n", revision: "l" });
+  const unsaid = { namespace: undefined, lease: "l" };
+  assert.deepEqual(await stub.version({}, unsaid), { version: "n", revision: "l" }, "the stub's own stays");
 });
 
 test("an unknown service answers Unimplemented, an error its class and words", async (start) => {
