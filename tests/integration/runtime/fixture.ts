@@ -27,6 +27,10 @@ export const fromSource = (args: readonly string[]) => ({
   args: ["run", "-A", "--unstable-kv", "--quiet", entry, ...args],
 });
 
+const refuse = () => Promise.reject(new Error("no content store here"));
+/** For tests without checkpoints. */
+export const noCheckpoints = { pack: refuse, unpack: refuse, packSpec: refuse };
+
 export class Fixture implements AsyncDisposable {
   readonly scope: Scope = { namespace: "testing" };
   readonly events: Envelope[] = [];
@@ -70,6 +74,7 @@ export class Fixture implements AsyncDisposable {
       state: this.state,
       address: this.scratch.join("daemon.ttrpc"),
       containers: { get },
+      checkpoints: noCheckpoints,
       command: fromSource,
     });
   }
