@@ -73,6 +73,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
     state: config.state,
     address: `${config.address}.ttrpc`,
     containers,
+    publisher: exchange,
     checkpoints: new CheckpointPacker(content, workers),
   });
   let released: Promise<void> | undefined;

@@ -1,8 +1,4 @@
 /** Tasks, as the daemon sees them. */
-export {
-  type Checkpoints,
-  type TaskCallOptions,
-  TaskManager,
-  type TaskManagerOptions,
-} from "./task_manager.ts";
+export type { Checkpoints } from "./checkpoints.ts";
+export { type TaskCallOptions, TaskManager, type TaskManagerOptions } from "./task_manager.ts";
 export type { ShimKind, TaskPlace, TaskStub } from "./shim.ts";

@@ -7,7 +7,7 @@ export type TaskStub = Stub<typeof TaskDefinition>;
 
 /**
  * A kind of shim. `call` runs a request on the shim that serves a task; a request that asks only (`repeat`) is
- * made again on the shim's successor when the shim dies under it.
+ * made again on the shim's successor, where a kind has such, when the shim dies under it.
  */
 export interface ShimKind extends AsyncDisposable {
   call<R>(

@@ -8,10 +8,8 @@
 import type { Container } from "../api/services/containers/v1/containers.ts";
 import type * as api from "../api/services/tasks/v1/tasks.ts";
 import type { StateResponse } from "../api/runtime/task/v3/shim.ts";
-import type { Any } from "../api/google/protobuf/any.ts";
+import { TaskDelete, TaskExit } from "../api/events/task.ts";
 import type { Descriptor } from "../api/types/descriptor.ts";
-import { CheckpointOptions, Options } from "../api/types/runc/options/oci.ts";
-import type { Process } from "../api/types/task/task.ts";
 import {
   alreadyExists,
   Code,
@@ -21,12 +19,18 @@ import {
   isError,
   messageOf,
   notFound,
-  unimplemented,
 } from "../errors.ts";
+import type { Publisher } from "../events/mod.ts";
+import { anyOf } from "../rpc/any.ts";
 import type { Scope } from "../scope.ts";
 import { type SelfCommand, selfCommand } from "../sys/mod.ts";
 import { bundlePath, listBundles, makeBundle, removeBundle } from "./bundle.ts";
+import { readBootstrap } from "./bootstrap.ts";
 import { BuiltinShim } from "./builtin_shim.ts";
+import { ExternalShims, type LostTask } from "./external_shims.ts";
+import { type Checkpoints, storeCheckpoint, unpackCheckpoint } from "./checkpoints.ts";
+import { processOf } from "./process.ts";
+import { shimBinary } from "./runtime_name.ts";
 import type { ShimKind, TaskPlace, TaskStub } from "./shim.ts";
 
 export interface TaskManagerOptions {
@@ -36,20 +40,12 @@ export interface TaskManagerOptions {
   readonly address: string;
   /** Where container records are. */
   readonly containers: { get(scope: Scope, id: string): Container };
+  /** Who hears of tasks whose shim can't tell any more. */
+  readonly publisher: Publisher;
   /** How tasks become content and content tasks. */
   readonly checkpoints: Checkpoints;
   /** The command line that runs `ctr` with some arguments; this program unless said. */
   readonly command?: (args: readonly string[]) => SelfCommand;
-}
-
-/** A task's processes as content: CRIU's files. */
-export interface Checkpoints {
-  /** Stores the files of a directory; gives what the blob is. */
-  pack(scope: Scope, dir: string, signal?: AbortSignal): Promise<Descriptor>;
-  /** Puts them into an empty directory. Throws InvalidArgument for a blob of another kind, NotFound without it. */
-  unpack(scope: Scope, checkpoint: Descriptor, dir: string, signal?: AbortSignal): Promise<void>;
-  /** Stores a container's spec. */
-  packSpec(scope: Scope, spec: Any): Promise<Descriptor>;
 }
 
 /** What a caller may say of one call. */
@@ -57,22 +53,24 @@ export interface TaskCallOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Names under which clients ask for runc with the built-in shim. */
-const runcNames = new Set([
-  "",
-  "io.containerd.runc.v2",
-  "io.containerd.runc.v1",
-  "io.containerd.runtime.v1.linux",
-]);
+/** A task, and the kind of shim that serves it. */
+interface Task extends TaskPlace {
+  readonly shim: ShimKind;
+}
 
 export class TaskManager implements AsyncDisposable {
   readonly #options: TaskManagerOptions;
   readonly #builtin: BuiltinShim;
-  readonly #tasks = new Map<string, TaskPlace>();
+  readonly #external: ExternalShims;
+  readonly #tasks = new Map<string, Task>();
 
   constructor(options: TaskManagerOptions) {
     this.#options = options;
     this.#builtin = new BuiltinShim({ command: selfCommand, ...options, onLost: () => this.#replaceShim() });
+    this.#external = new ExternalShims({
+      daemon: { grpc: options.address.replace(/\.ttrpc$/, ""), ttrpc: options.address },
+      onLost: (task, end) => this.#lost(task, end),
+    });
   }
 
   /** Finds the tasks of an earlier daemon again, and removes what was left half made. Call before serving. */
@@ -93,11 +91,12 @@ export class TaskManager implements AsyncDisposable {
   ): Promise<api.CreateTaskResponse> {
     const { containerId: id, terminal, stdin, stdout, stderr } = request;
     const container = this.#options.containers.get(scope, id);
-    this.#shimOf(container.runtime?.name ?? "");
+    const binary = await shimBinary(container.runtime?.name ?? "");
     const place = {
       namespace: scope.namespace,
       id,
       bundle: bundlePath(this.#options.state, scope.namespace, id),
+      shim: binary ? this.#external : this.#builtin,
     };
     if (this.#tasks.has(keyOf(place))) throw alreadyExists(`task ${id}`);
     if (!container.spec?.value.length) throw invalidArgument(`container ${id} has no spec`);
@@ -105,7 +104,8 @@ export class TaskManager implements AsyncDisposable {
     this.#tasks.set(keyOf(place), place);
     try {
       const options = request.options?.typeUrl ? request.options : container.runtime?.options;
-      const checkpoint = await this.#unpackCheckpoint(scope, request, place, signal);
+      const checkpoint = await unpackCheckpoint(this.#options.checkpoints, scope, request, place, signal);
+      if (binary) await this.#external.start(place, { binary, options });
       const { pid } = await this.#call(
         place,
         (stub) =>
@@ -277,65 +277,55 @@ export class TaskManager implements AsyncDisposable {
     const { spec } = this.#options.containers.get(scope, id);
     const dump = (path: string) =>
       this.#call(place, (stub) => stub.checkpoint({ id, path, options }, { signal }));
-    const asked = imagePath(options);
-    if (asked) {
-      await Deno.mkdir(asked, { recursive: true, mode: 0o700 });
-      await dump(asked);
-      return [];
-    }
-    const dir = await Deno.makeTempDir({ dir: place.bundle, prefix: "checkpoint-" });
-    try {
-      await dump(dir);
-      const { checkpoints } = this.#options;
-      return [await checkpoints.pack(scope, dir, signal), await checkpoints.packSpec(scope, spec!)];
-    } finally {
-      await Deno.remove(dir, { recursive: true });
-    }
-  }
-
-  /** Where a task starts from: a directory that its options name, or one in its bundle. */
-  async #unpackCheckpoint(
-    scope: Scope,
-    { checkpoint, options }: api.CreateTaskRequest,
-    { bundle }: TaskPlace,
-    signal?: AbortSignal,
-  ): Promise<string> {
-    if (!checkpoint) return options?.typeUrl ? Options.decode(options.value).criuImagePath : "";
-    const dir = `${bundle}/checkpoint`;
-    await Deno.mkdir(dir, { mode: 0o700 });
-    await this.#options.checkpoints.unpack(scope, checkpoint, dir, signal);
-    return dir;
+    return await storeCheckpoint(this.#options.checkpoints, scope, {
+      place,
+      spec: spec!,
+      options,
+      dump,
+      signal,
+    });
   }
 
   /** Lets go of the shim, which goes on without this daemon while it has tasks, and ends if it has none. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#tasks.size === 0) await this.#builtin.end();
     await this.#builtin[Symbol.asyncDispose]();
+    await this.#external[Symbol.asyncDispose]();
   }
 
   // The tasks of a dead shim have nobody who would notice their end.
   #replaceShim(): void {
-    if (this.#tasks.size === 0) return;
-    const first = this.#tasks.values().next().value!;
-    this.#state(first).catch((error) =>
-      console.error(`no shim for ${this.#tasks.size} tasks: ${messageOf(error)}`)
+    const tasks = [...this.#tasks.values()].filter(({ shim }) => shim === this.#builtin);
+    if (!tasks.length) return;
+    this.#state(tasks[0]!).catch((error) =>
+      console.error(`no shim for ${tasks.length} tasks: ${messageOf(error)}`)
     );
   }
 
-  #shimOf(runtime: string): ShimKind {
-    if (runcNames.has(runtime)) return this.#builtin;
-    throw unimplemented(`runtime ${runtime}`);
+  /** The task of an external shim that died: told as ended, and gone. */
+  async #lost(place: TaskPlace, { pid, exitStatus, exitedAt }: LostTask): Promise<void> {
+    const { publisher } = this.#options;
+    const { namespace, id } = place;
+    const end = { containerId: id, pid, exitStatus, exitedAt };
+    publisher.publish(
+      namespace,
+      "/tasks/exit",
+      anyOf("containerd.events.TaskExit", TaskExit, { ...end, id }),
+    );
+    await this.#forget(place);
+    const deleted = anyOf("containerd.events.TaskDelete", TaskDelete, { ...end, id: "" });
+    publisher.publish(namespace, "/tasks/delete", deleted);
   }
 
   #call<R>(
-    place: TaskPlace,
+    task: Task,
     request: (stub: TaskStub) => Promise<R>,
     options?: { repeat?: boolean },
   ): Promise<R> {
-    return this.#builtin.call(place, request, options);
+    return task.shim.call(task, request, options);
   }
 
-  #find(scope: Scope, id: string): TaskPlace {
+  #find(scope: Scope, id: string): Task {
     this.#options.containers.get(scope, id);
     const place = this.#tasks.get(`${scope.namespace}/${id}`);
     if (!place) throw notFound(`task ${id} not found`);
@@ -343,16 +333,19 @@ export class TaskManager implements AsyncDisposable {
   }
 
   async #restoreOne(place: TaskPlace): Promise<void> {
-    if (await this.#alive(place)) this.#tasks.set(keyOf(place), place);
-    else await this.#forget(place);
+    const shim = await readBootstrap(place.bundle) ? this.#external : this.#builtin;
+    const task = { ...place, shim };
+    if (shim === this.#external && !await this.#external.resume(task)) return;
+    if (await this.#alive(task)) this.#tasks.set(keyOf(task), task);
+    else await this.#forget(task);
   }
 
-  async #alive(place: TaskPlace): Promise<boolean> {
-    return await this.#state(place) !== undefined;
+  async #alive(task: Task): Promise<boolean> {
+    return await this.#state(task) !== undefined;
   }
 
   /** What the shim says of a task; undefined if it knows none. */
-  async #state(place: TaskPlace, signal?: AbortSignal): Promise<StateResponse | undefined> {
+  async #state(place: Task, signal?: AbortSignal): Promise<StateResponse | undefined> {
     try {
       return await this.#call(place, (stub) => stub.state({ id: place.id }, { signal }), { repeat: true });
     } catch (error) {
@@ -362,28 +355,10 @@ export class TaskManager implements AsyncDisposable {
   }
 
   async #forget(place: TaskPlace): Promise<void> {
+    await this.#external.end(place);
     await removeBundle(place.bundle);
     this.#tasks.delete(keyOf(place));
   }
 }
 
-const imagePath = (options: Any | undefined) =>
-  options?.typeUrl ? CheckpointOptions.decode(options.value).imagePath : "";
-
 const keyOf = ({ namespace, id }: TaskPlace) => `${namespace}/${id}`;
-
-function processOf(state: StateResponse): Process {
-  const { id, execId, pid, status, stdin, stdout, stderr, terminal, exitStatus, exitedAt } = state;
-  return {
-    containerId: id,
-    id: execId || id,
-    pid,
-    status,
-    stdin,
-    stdout,
-    stderr,
-    terminal,
-    exitStatus,
-    exitedAt,
-  };
-}

@@ -11,6 +11,7 @@ const tasks = new TaskManager({
   state,
   address,
   containers: { get: () => record },
+  publisher: { publish() {} },
   checkpoints: noCheckpoints,
   command: fromSource,
 });

@@ -74,6 +74,7 @@ export class Fixture implements AsyncDisposable {
       state: this.state,
       address: this.scratch.join("daemon.ttrpc"),
       containers: { get },
+      publisher: { publish() {} },
       checkpoints: noCheckpoints,
       command: fromSource,
     });
