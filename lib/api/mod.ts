@@ -20,6 +20,7 @@ import { TasksDefinition as TasksV1Tasks } from "./services/tasks/v1/tasks.ts";
 import { TransferDefinition as TransferV1Transfer } from "./services/transfer/v1/transfer.ts";
 import { EventsDefinition as TtrpcEventsV1Events } from "./services/ttrpc/events/v1/events.ts";
 import { VersionDefinition as VersionV1Version } from "./services/version/v1/version.ts";
+import { ShimDefinition as ShimV1Shim } from "./shim/v1/shim.ts";
 
 export {
   GrpcHealthV1Health,
@@ -43,6 +44,7 @@ export {
   TransferV1Transfer,
   TtrpcEventsV1Events,
   VersionV1Version,
+  ShimV1Shim,
 };
 
 export const allDefinitions = [
@@ -67,4 +69,5 @@ export const allDefinitions = [
   TransferV1Transfer,
   TtrpcEventsV1Events,
   VersionV1Version,
+  ShimV1Shim,
 ] as const;

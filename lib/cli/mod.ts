@@ -5,6 +5,7 @@ import { globalFlags, readGlobals } from "./globals.ts";
 import { nearest } from "./nearest.ts";
 import { parse, type Parsed } from "./parse.ts";
 import { commands } from "./root.ts";
+import { parseShimCommand } from "./shim_command.ts";
 
 /** Runs one command line; the exit code. Prints errors itself. */
 export async function main(words: readonly string[]): Promise<number> {
@@ -17,6 +18,11 @@ export async function main(words: readonly string[]): Promise<number> {
 }
 
 async function dispatch(words: readonly string[]): Promise<number> {
+  const asked = parseShimCommand(words);
+  if (asked) {
+    await (await import("../shim/mod.ts")).runShimExecutable(asked);
+    return 0;
+  }
   const front = parse(words, globalFlags, 1);
   if (front.flags.on("version")) return await showVersion();
   const [name, ...rest] = front.args;

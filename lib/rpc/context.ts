@@ -16,7 +16,7 @@ const namespaceForm = /^[A-Za-z0-9]+(?:[._-](?:[A-Za-z0-9]+))*$/;
  * The caller's scope. Throws FailedPrecondition if it named no namespace, InvalidArgument if what it named can
  * be none: rooms make paths of it.
  */
-export function requireNamespace({ namespace, lease }: CallContext): Scope {
+export function requireNamespace({ namespace, lease }: Pick<CallContext, "namespace" | "lease">): Scope {
   if (!namespace) throw failedPrecondition("namespace is required");
   if (namespace.length > longestNamespace) {
     const shown = JSON.stringify(namespace.slice(0, 200));

@@ -1,10 +1,10 @@
 /** Our own shim: one process for all tasks, found by its socket, started when it isn't there. */
 import { TaskDefinition } from "../api/runtime/task/v3/shim.ts";
-import { Code, isError, messageOf, unavailable } from "../errors.ts";
+import { Code, isError } from "../errors.ts";
 import type { Channel } from "../rpc/service.ts";
 import { connectTtrpc } from "../rpc/ttrpc/client.ts";
 import type { SelfCommand } from "../sys/mod.ts";
-import { READY, shimSocket } from "../shim/mod.ts";
+import { shimSocket, spawnShim } from "../shim/mod.ts";
 import type { ShimKind, TaskPlace, TaskStub } from "./shim.ts";
 
 export interface BuiltinShimOptions {
@@ -94,7 +94,7 @@ export class BuiltinShim implements ShimKind {
     try {
       channel = await connectTtrpc(path);
     } catch {
-      await this.#start();
+      await spawnShim(this.#options);
       channel = await connectTtrpc(path);
     }
     this.#watch(await Deno.connect({ transport: "unix", path }));
@@ -112,39 +112,5 @@ export class BuiltinShim implements ShimKind {
       if (watched) this.#drop(watched);
       this.#options.onLost?.();
     });
-  }
-
-  /** Starts the shim and waits until it serves. It stays when this process ends. */
-  async #start(): Promise<void> {
-    const { state, address, command } = this.#options;
-    const { command: program, args } = command(["shim", "--state", state, "--address", address]);
-    const child = new Deno.Command(program, {
-      args,
-      cwd: "/",
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    })
-      .spawn();
-    child.unref();
-    const said = await firstWords(child.stdout);
-    if (said === READY) {
-      await child.stderr.cancel();
-      return;
-    }
-    const reason = (await firstWords(child.stderr)).trim() || `exit status ${(await child.status).code}`;
-    throw unavailable(`the shim could not be started: ${reason}`);
-  }
-}
-
-async function firstWords(stream: ReadableStream<Uint8Array>): Promise<string> {
-  const reader = stream.getReader();
-  try {
-    const { value } = await reader.read();
-    return new TextDecoder().decode(value);
-  } catch (error) {
-    return messageOf(error);
-  } finally {
-    await reader.cancel();
   }
 }

@@ -6,6 +6,11 @@ export interface ShimArguments {
   readonly state: string;
   /** The daemon's ttrpc socket, which takes events. */
   readonly address: string;
+  /**
+   * Seconds that it stays after the last container is gone, for those that may come; 0: it goes when it is told
+   * to and has none.
+   */
+  readonly linger: number;
 }
 
 /** Where the shim of a daemon listens. */
@@ -14,16 +19,17 @@ export const shimSocket = (state: string) => `${state}/shim/shim.sock`;
 /** What the shim writes to its standard output when it serves. */
 export const READY = "ready\n";
 
-/** Reads `--state DIR --address SOCK` (or `--name=value`). Throws InvalidArgument. */
+/** Reads `--state DIR --address SOCK [--linger SECONDS]` (or `--name=value`). Throws InvalidArgument. */
 export function parseArguments(args: readonly string[]): ShimArguments {
   const values: Record<string, string> = {};
   for (let n = 0; n < args.length; n++) {
-    const [, name, value] = /^--(state|address)(?:=(.*))?$/s.exec(args[n]!) ?? [];
+    const [, name, value] = /^--(state|address|linger)(?:=(.*))?$/s.exec(args[n]!) ?? [];
     if (!name) throw invalidArgument(`shim: ${args[n]}`);
     values[name] = value ?? args[++n] ?? "";
   }
-  const { state, address } = values;
+  const { state, address, linger = "0" } = values;
   if (!state?.startsWith("/")) throw invalidArgument("shim: --state must be an absolute path");
   if (!address) throw invalidArgument("shim: --address is needed");
-  return { state, address };
+  if (!/^\d{1,6}$/.test(linger)) throw invalidArgument(`shim: --linger ${linger} is not a number of seconds`);
+  return { state, address, linger: Number(linger) };
 }

@@ -1,19 +1,18 @@
 /** The shim as a process. */
 import { connectTtrpc } from "../rpc/ttrpc/client.ts";
-import { serveTtrpc } from "../rpc/ttrpc/server.ts";
 import { Access, becomeSubreaper, Epoll, leaveSession, nameProcess, openFd, redirect } from "../sys/mod.ts";
 import { adoptAll } from "./adopt.ts";
-import { parseArguments, READY, shimSocket } from "./arguments.ts";
+import { parseArguments, READY } from "./arguments.ts";
 import { Containers } from "./container.ts";
 import { EventQueue } from "./events.ts";
 import { Reaper } from "./reaper.ts";
 import { checkedRunc } from "./runc.ts";
-import { taskServices } from "./service.ts";
 import type { Shim } from "./shim.ts";
+import { Sockets } from "./sockets.ts";
 
 /** Serves until it is told to shut down. */
 export async function serve(args: readonly string[]): Promise<never> {
-  const { state, address } = parseArguments(args);
+  const { state, address, linger } = parseArguments(args);
   leaveSession();
   becomeSubreaper();
   nameProcess("ctr-shim");
@@ -23,25 +22,18 @@ export async function serve(args: readonly string[]): Promise<never> {
     reaper: new Reaper(),
     epoll: new Epoll(),
     events: new EventQueue(() => connectTtrpc(address)),
-    quit: () => quit(shim, shimSocket(state)),
+    quit: () => leave(),
   };
+  const sockets = new Sockets(shim);
+  const leave = linger ? lingering(shim, sockets, linger) : () => quit(shim, sockets);
   // Known by the time of the first container, which would otherwise wait for it.
   checkedRunc(shim.reaper, "runc").catch(() => {});
   await adoptAll(shim);
-  await listen(shim, shimSocket(state));
+  await sockets.open();
   announce(state);
+  if (linger) await leave();
   for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) Deno.addSignalListener(name, () => {});
   return await new Promise<never>(() => {});
-}
-
-/** Root alone may reach it: by its directory from the first moment, by its own mode from then on. */
-async function listen(shim: Shim, path: string): Promise<void> {
-  await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o700 });
-  await Deno.chmod(path.slice(0, path.lastIndexOf("/")), 0o700);
-  await Deno.remove(path).catch(() => {});
-  const listener = Deno.listen({ transport: "unix", path });
-  await Deno.chmod(path, 0o600);
-  serveTtrpc(listener, taskServices(shim));
 }
 
 /** Says that it is ready, then leaves the starter's pipes for a log of its own. */
@@ -52,10 +44,25 @@ function announce(state: string): void {
   redirect(log, 2);
 }
 
+/**
+ * Instead of an end: one when there has been no container for that many seconds. Starting a shim costs more than keeping one, and who
+ * has just been told of this one must find it.
+ */
+function lingering(shim: Shim, sockets: Sockets, seconds: number): () => Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      if (shim.containers.size === 0) void quit(shim, sockets);
+    }, seconds * 1000);
+    return Promise.resolve();
+  };
+}
+
 const GRACE = 2000;
 
-async function quit({ events }: Shim, path: string): Promise<void> {
-  await Deno.remove(path).catch(() => {});
+async function quit({ events }: Shim, sockets: Sockets): Promise<void> {
+  await sockets.remove();
   const deadline = performance.now() + GRACE;
   const end = () => {
     if (events.pending === 0 || performance.now() > deadline) Deno.exit(0);

@@ -5,7 +5,17 @@
  * `DIR/shim/shim.sock`, and sends its events to the daemon's ttrpc socket SOCK. When it is ready it
  * writes a line to its standard output and lets go of it.
  */
-export { READY, type ShimArguments, shimSocket } from "./arguments.ts";
+import type { ShimCommand } from "./executable.ts";
+
+export { type ShimArguments, shimSocket } from "./arguments.ts";
+export { type SpawnOptions, spawnShim } from "./spawn.ts";
+export type { ShimCommand } from "./executable.ts";
+
+/** Does what containerd asks of a shim's executable; prints the answer. */
+export async function runShimExecutable(command: ShimCommand): Promise<void> {
+  const { runExecutable } = await import("./executable.ts");
+  await runExecutable(command);
+}
 
 /** Runs the shim until it is told to shut down. Its arguments: `--state DIR --address SOCK`. */
 export async function runShim(args: readonly string[]): Promise<never> {

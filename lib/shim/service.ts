@@ -16,13 +16,17 @@ import type { Shim } from "./shim.ts";
 import { pause, resume, signal } from "./signal.ts";
 import { start } from "./start.ts";
 
-/** Both versions; their messages are the same. */
-export function taskServices(shim: Shim): Service[] {
-  const impl = taskImpl(shim);
+/** Both versions; their messages are the same. `own`: the namespace of calls that name none. */
+export function taskServices(shim: Shim, own = ""): Service[] {
+  const impl = taskImpl(shim, own);
   return [service(TaskV2, impl), service(TaskV3, impl)];
 }
 
-function taskImpl(shim: Shim): ServiceImpl<typeof TaskV3> {
+function taskImpl(shim: Shim, own: string): ServiceImpl<typeof TaskV3> {
+  const namespaceOf = ({ namespace }: CallContext) => {
+    if (namespace || own) return namespace || own;
+    throw failedPrecondition("namespace is required");
+  };
   const find = (id: string, context: CallContext) => shim.containers.get(namespaceOf(context), id);
   return {
     create: async (request, context) => ({ pid: await create(shim, namespaceOf(context), request) }),
@@ -88,11 +92,6 @@ function taskImpl(shim: Shim): ServiceImpl<typeof TaskV3> {
       return {};
     },
   };
-}
-
-function namespaceOf({ namespace }: CallContext): string {
-  if (!namespace) throw failedPrecondition("namespace is required");
-  return namespace;
 }
 
 function stateOf(container: Container, process: Process): StateResponse {

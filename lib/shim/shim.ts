@@ -13,7 +13,7 @@ export interface Shim {
   readonly reaper: Reaper;
   readonly epoll: Epoll;
   readonly events: EventQueue;
-  /** Ends the shim once its events are delivered. */
+  /** Ends the shim once its events are delivered; one that lingers does so when nobody has come for a while. */
   quit(): Promise<void>;
 }
 

@@ -6,29 +6,48 @@ import { Server } from "./server.ts";
 export class Containerd implements AsyncDisposable {
   readonly address: string;
   readonly #scratch: Scratch;
-  readonly #server: Server;
+  readonly #env: Record<string, string>;
+  #server: Server | undefined;
 
-  private constructor(scratch: Scratch, server: Server) {
+  private constructor(scratch: Scratch, env: Record<string, string>) {
     this.#scratch = scratch;
-    this.#server = server;
+    this.#env = env;
     this.address = scratch.join("containerd.sock");
   }
 
-  static async start(where: "disk" | "shm" = "disk"): Promise<Containerd> {
+  static async start(where: "disk" | "shm" = "disk", env: Record<string, string> = {}): Promise<Containerd> {
     const scratch = await Scratch.make(where);
-    const address = scratch.join("containerd.sock");
     await Deno.writeTextFile(scratch.join("config.toml"), config(scratch.path));
-    const server = await Server.start({
+    const containerd = new Containerd(scratch, env);
+    await containerd.#start();
+    return containerd;
+  }
+
+  async #start(): Promise<void> {
+    this.#server = await Server.start({
       command: "containerd",
-      args: ["--config", scratch.join("config.toml"), "--address", address],
-      log: scratch.join("containerd.log"),
+      args: ["--config", this.#scratch.join("config.toml"), "--address", this.address],
+      env: this.#env,
+      log: this.#scratch.join("containerd.log"),
       ready: (log) => log.includes("containerd successfully booted"),
     });
-    return new Containerd(scratch, server);
+  }
+
+  /** kill -9, and a start: its containers and shims go on. */
+  async crash(): Promise<void> {
+    await this.#server?.stop("SIGKILL");
+    this.#server = undefined;
+    // The new one is ready when it says so itself.
+    await Deno.remove(this.#scratch.join("containerd.log"));
+    await this.#start();
   }
 
   get pid(): number {
-    return this.#server.pid;
+    return this.#server!.pid;
+  }
+
+  get state(): string {
+    return this.#scratch.join("state");
   }
 
   get root(): string {
@@ -36,7 +55,7 @@ export class Containerd implements AsyncDisposable {
   }
 
   log(): string {
-    return this.#server.log();
+    return this.#server!.log();
   }
 
   /** Runs Go's ctr against it. */
@@ -47,13 +66,14 @@ export class Containerd implements AsyncDisposable {
   /** Ends its containers, then itself. */
   async [Symbol.asyncDispose](): Promise<void> {
     await removeAll((args) => this.ctr(args));
-    await this.#server.stop();
+    await this.#server?.stop();
     await this.#scratch[Symbol.asyncDispose]();
   }
 }
 
 /** Starts one. */
-export const startContainerd = (where?: "disk" | "shm") => Containerd.start(where);
+export const startContainerd = (where?: "disk" | "shm", env?: Record<string, string>) =>
+  Containerd.start(where, env);
 
 /** Runs Go's ctr (Debian's) against the daemon at an address. */
 export function goCtr(address: string, args: string[], options?: CommandOptions): Promise<Output> {

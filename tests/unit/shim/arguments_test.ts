@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parseArguments } from "../../../lib/shim/arguments.ts";
 
 Deno.test("parseArguments() takes both forms of its two options", () => {
-  const expected = { state: "/run/x", address: "/run/x.sock" };
+  const expected = { state: "/run/x", address: "/run/x.sock", linger: 0 };
   assert.deepEqual(parseArguments(["--state", "/run/x", "--address", "/run/x.sock"]), expected);
   assert.deepEqual(parseArguments(["--state=/run/x", "--address=/run/x.sock"]), expected);
 });

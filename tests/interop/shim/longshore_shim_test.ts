@@ -1,0 +1,143 @@
+/** Our executable as a shim of Debian's containerd: `ctr run --runtime io.containerd.longshore.v2`. */
+import assert from "node:assert/strict";
+import { Client } from "../../../mod.ts";
+import { busyboxRootfs, type Containerd, ctrPath, Scratch, startContainerd } from "../../harness/mod.ts";
+
+// Without an image there is no PATH.
+const runtime = ["--runtime", "io.containerd.longshore.v2", "--env", "PATH=/bin"];
+
+/** A containerd that finds our executable under the name of a shim. */
+async function withContainerd(
+  test: (containerd: Containerd, rootfs: string) => Promise<void>,
+): Promise<void> {
+  await using scratch = await Scratch.make("shm");
+  const rootfs = scratch.join("rootfs");
+  await busyboxRootfs(rootfs);
+  await Deno.mkdir(scratch.join("bin"));
+  await Deno.symlink(ctrPath, scratch.join("bin/containerd-shim-longshore-v2"));
+  const PATH = `${scratch.join("bin")}:${Deno.env.get("PATH")}`;
+  await using containerd = await startContainerd("shm", { PATH });
+  try {
+    await test(containerd, rootfs);
+  } finally {
+    // Before its end: containerd removes what is left of a container when a shim dies.
+    for (const pid of await shimsOf(containerd)) Deno.kill(pid, "SIGKILL");
+  }
+}
+
+/** Our shims' processes that report to this containerd. */
+async function shimsOf({ address }: Containerd): Promise<number[]> {
+  const found = [];
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const words = (await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "")).split("\0");
+    if (words.includes("shim") && words.includes(`${address}.ttrpc`)) found.push(Number(name));
+  }
+  return found;
+}
+
+/** Beside containerd's socket. */
+const runcState = ({ address }: Containerd) => address.replace(/[^/]*$/, "longshore-shim/runc");
+
+async function ok(containerd: Containerd, args: string[], stdin?: string): Promise<string> {
+  const { code, stdout, stderr } = await containerd.ctr(args, { stdin });
+  assert.equal(code, 0, `ctr ${args.join(" ")}: ${stderr}`);
+  return stdout;
+}
+
+async function pidOf(containerd: Containerd, id: string, namespace = "default"): Promise<number | undefined> {
+  const table = await ok(containerd, ["-n", namespace, "tasks", "ls"]);
+  const line = table.split("\n").find((line) => line.startsWith(`${id} `));
+  return line === undefined ? undefined : Number(line.trim().split(/\s+/)[1]);
+}
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  for (let n = 0; n < 400; n++) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  assert.fail(`not within 10 s: ${what}`);
+}
+
+const isGone = async (pid: number) =>
+  /^State:\s+Z/m.test(await Deno.readTextFile(`/proc/${pid}/status`).catch(() => "State: Z"));
+
+const quiet = ["--null-io", "-d"];
+
+Deno.test("containerd runs containers by our shim: input, output, code", () =>
+  withContainerd(async (containerd, rootfs) => {
+    const script = "echo out; echo err >&2; exit 7";
+    const args = ["run", "--rm", ...runtime, "--rootfs", rootfs, "one", "sh", "-c", script];
+    const { code, stdout, stderr } = await containerd.ctr(args);
+    assert.deepEqual([code, stdout, stderr], [7, "out\n", "err\n"]);
+    const missing = await containerd.ctr(["run", "--rm", ...runtime, "--rootfs", rootfs, "two", "nosuch"]);
+    assert.equal(missing.code, 1);
+    assert.match(missing.stderr, /exec: "nosuch": executable file not found/);
+    assert.deepEqual(
+      await Array.fromAsync(Deno.readDir(`${runcState(containerd)}/default`)),
+      [],
+    );
+  }));
+
+Deno.test("one process of ours serves all containers of a containerd, of all its namespaces", () =>
+  withContainerd(async (containerd, rootfs) => {
+    const places = [["default", "a"], ["default", "b"], ["other", "a"]] as const;
+    for (const [namespace, id] of places) {
+      const args = ["run", ...quiet, ...runtime, "--rootfs", rootfs, id, "sleep", "1000"];
+      await ok(containerd, ["-n", namespace, ...args]);
+    }
+    assert.equal((await shimsOf(containerd)).length, 1);
+    const said = await ok(containerd, ["-n", "other", "tasks", "exec", "--exec-id", "e", "a", "echo", "hi"]);
+    assert.equal(said, "hi\n");
+    await ok(containerd, ["-n", "other", "tasks", "kill", "-s", "SIGKILL", "a"]);
+    await until(
+      "the one that was killed has ended",
+      async () => /STOPPED/.test(await ok(containerd, ["-n", "other", "tasks", "ls"])),
+    );
+    await ok(containerd, ["-n", "other", "tasks", "rm", "a"]).catch(() => {});
+    assert.ok(await pidOf(containerd, "a"), "its namesake runs on");
+    for (const id of ["a", "b"]) await ok(containerd, ["tasks", "rm", "-f", id]);
+    assert.deepEqual(
+      await Array.fromAsync(Deno.readDir(`${runcState(containerd)}/default`)),
+      [],
+    );
+  }));
+
+Deno.test("containers of our shim outlive containerd's crash; an exit meanwhile is told with its code", () =>
+  withContainerd(async (containerd, rootfs) => {
+    const start = (id: string, ...command: string[]) =>
+      ok(containerd, ["run", ...quiet, ...runtime, "--rootfs", rootfs, id, ...command]);
+    await start("stays", "sleep", "1000");
+    await start("goes", "sh", "-c", "trap 'exit 5' TERM; while :; do sleep 0.05; done");
+    const [stays, goes] = [await pidOf(containerd, "stays"), (await pidOf(containerd, "goes"))!];
+    const crashed = containerd.crash();
+    Deno.kill(goes, "SIGTERM");
+    await crashed;
+    assert.equal(await pidOf(containerd, "stays"), stays);
+    await until(
+      "the exit is known",
+      async () => /goes .*STOPPED/.test(await ok(containerd, ["tasks", "ls"])),
+    );
+    await using client = await Client.connect(containerd.address, { namespace: "default" });
+    assert.equal((await (await client.container("goes").task()).wait()).code, 5);
+    await ok(containerd, ["tasks", "rm", "goes"]);
+    await ok(containerd, ["run", "--rm", ...runtime, "--rootfs", rootfs, "more", "true"]);
+  }));
+
+Deno.test("when our shim is killed containerd ends its containers, and the next one starts another", () =>
+  withContainerd(async (containerd, rootfs) => {
+    const start = () =>
+      ok(containerd, ["run", ...quiet, ...runtime, "--rootfs", rootfs, "victim", "sleep", "1000"]);
+    await start();
+    const pid = (await pidOf(containerd, "victim"))!;
+    const [shim] = await shimsOf(containerd);
+    Deno.kill(shim!, "SIGKILL");
+    await until("the task is gone", async () => await pidOf(containerd, "victim") === undefined);
+    await until("the process is gone", () => isGone(pid));
+    const bundle = `${containerd.state}/io.containerd.runtime.v2.task/default/victim`;
+    await until("its bundle is gone", () => Deno.lstat(bundle).then(() => false, () => true));
+    await ok(containerd, ["containers", "rm", "victim"]);
+    await start();
+    assert.notEqual((await shimsOf(containerd))[0], shim);
+    await ok(containerd, ["tasks", "rm", "-f", "victim"]);
+  }));
