@@ -75,6 +75,8 @@ const steps = (image: string): Step[] => [
   step("snapshots", "prepare", "k1"),
   step("snapshots", "commit", "n1", "k1"),
   step("snapshots", "view", "v1", "n1"),
+  // Or the collection after some deletion takes it: nothing else refers to a view.
+  step("snapshots", "label", "v1", "containerd.io/gc.root=test"),
   step("snapshots", "prepare", "k2", "n1"),
   step("snapshots", "ls"),
   step("snapshots", "tree"),

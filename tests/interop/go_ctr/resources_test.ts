@@ -73,6 +73,8 @@ const snapshots: Step[] = [
   step("snapshots", "commit", "n1", "k1"),
   step("snapshots", "commit", "n1", "k1"),
   step("snapshots", "view", "v1", "n1"),
+  // Or the collection after some deletion takes it: nothing else refers to a view.
+  step("snapshots", "label", "v1", "containerd.io/gc.root=test"),
   step("snapshots", "prepare", "--target", "/target", "k2", "n1"),
   step("snapshots", "prepare", "k3", "nosuch"),
   differs(innerKey, "snapshots", "prepare", "k4", "k2"),

@@ -6,6 +6,7 @@ const asked = ["-namespace", "default", "-address", "/run/x.sock", "-publish-bin
 Deno.test("parseShimCommand() reads what containerd asks of a shim's executable", () => {
   assert.deepEqual(parseShimCommand([...asked, "-id", "c", "start"]), {
     action: "start",
+    namespace: "default",
     id: "c",
     bundle: "",
   });
