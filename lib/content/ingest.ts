@@ -6,6 +6,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { dirname } from "node:path";
 import { alreadyExists, Code, CtrError, messageOf } from "../errors.ts";
+import { faultPoint } from "../fault.ts";
 import type { BlobStore } from "./blobs.ts";
 import { parseDigest } from "./digest.ts";
 
@@ -88,10 +89,13 @@ export class Ingest implements AsyncDisposable {
     if (!exists) {
       await this.#checkLength(size);
       await this.#store.prepare(parseDigest(digest));
+      faultPoint("content.sync");
       await this.#file.sync();
       await Deno.chmod(this.dataPath, 0o444);
+      faultPoint("content.rename");
       await Deno.rename(this.dataPath, path);
       await syncDirectory(dirname(path));
+      faultPoint("content.renamed");
     }
     await this.discard();
     if (exists) throw alreadyExists(`content ${digest}`);

@@ -1,6 +1,7 @@
 /** The exchange of a daemon. */
 import type { Envelope } from "../api/types/event.ts";
 import { failedPrecondition } from "../errors.ts";
+import { faultPoint } from "../fault.ts";
 import { parseFilters } from "../filters/mod.ts";
 import { checkIdentifier } from "./identifiers.ts";
 import { Queue } from "../rpc/queue.ts";
@@ -31,6 +32,7 @@ export function createExchange(): Exchange {
       if (!namespace) throw failedPrecondition("failed publishing event: namespace is required");
       checkIdentifier(namespace, "failed publishing event: namespace validation");
       checkTopic(topic);
+      faultPoint("event.publish");
       send({ timestamp: now(), namespace, topic, event });
     },
     forward(envelope) {

@@ -11,6 +11,7 @@
  * the first part, `["p", table, ...key, n]` the others.
  */
 import { Code, CtrError, messageOf } from "../errors.ts";
+import { faultPoint } from "../fault.ts";
 import type { Codec } from "../rpc/service.ts";
 import { commit, deleteRecord, HalfApplied, load, type Mutation, openFile, putRecord } from "./file.ts";
 import { join, recordOf, Records, settle } from "./records.ts";
@@ -212,7 +213,9 @@ export class Database implements Reader {
       }
     }
     try {
+      faultPoint("metadata.commit");
       await commit(this.#kv, mutations);
+      faultPoint("metadata.committed");
     } catch (cause) {
       const error = new CtrError(Code.Internal, `metadata could not be written: ${messageOf(cause)}`, {
         cause,

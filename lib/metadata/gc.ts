@@ -1,5 +1,6 @@
 /** Garbage collection: what no image, container or lease leads to is removed, records first, then the disk. */
 import type { Publisher } from "../events/mod.ts";
+import { faultPoint } from "../fault.ts";
 import type { Change, Database } from "./database.ts";
 import { Marks, pacer } from "./gc_marks.ts";
 import { type Node, nodeTables } from "./gc_nodes.ts";
@@ -135,6 +136,7 @@ export class GarbageCollector {
     this.#timer = undefined;
     try {
       await this.#removeRecords();
+      faultPoint("gc.sweep");
       await this.#sweep();
     } finally {
       const end = performance.now();

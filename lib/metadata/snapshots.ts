@@ -9,6 +9,7 @@ import { SnapshotCommit, SnapshotPrepare, SnapshotRemove } from "../api/events/s
 import type { Info } from "../api/services/snapshots/v1/snapshots.ts";
 import type { Mount } from "../api/types/mount.ts";
 import { alreadyExists, failedPrecondition, invalidArgument, notFound, unavailable } from "../errors.ts";
+import { faultPoint } from "../fault.ts";
 import type { Publisher } from "../events/mod.ts";
 import { parseFilters } from "../filters/mod.ts";
 import { anyOf } from "../rpc/any.ts";
@@ -287,6 +288,7 @@ export class SnapshotStore {
     checkLabels(labels, "snapshot labels");
     const driver = this.#driver(snapshotter);
     await driver.commit(id, { sync });
+    faultPoint("snapshot.sealed");
     const time = Date.now();
     const kind = "committed" as const;
     const record = { id, parent, kind, labels: keptLabels(labels), createdAt: time, updatedAt: time };

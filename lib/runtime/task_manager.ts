@@ -20,6 +20,7 @@ import {
   messageOf,
   notFound,
 } from "../errors.ts";
+import { faultPoint } from "../fault.ts";
 import type { Publisher } from "../events/mod.ts";
 import { anyOf } from "../rpc/any.ts";
 import type { Scope } from "../scope.ts";
@@ -101,6 +102,7 @@ export class TaskManager implements AsyncDisposable {
     if (this.#tasks.has(keyOf(place))) throw alreadyExists(`task ${id}`);
     if (!container.spec?.value.length) throw invalidArgument(`container ${id} has no spec`);
     await makeBundle(place.bundle, container.spec.value);
+    faultPoint("task.bundle");
     this.#tasks.set(keyOf(place), place);
     try {
       const options = request.options?.typeUrl ? request.options : container.runtime?.options;
@@ -317,12 +319,15 @@ export class TaskManager implements AsyncDisposable {
     publisher.publish(namespace, "/tasks/delete", deleted);
   }
 
-  #call<R>(
+  async #call<R>(
     task: Task,
     request: (stub: TaskStub) => Promise<R>,
     options?: { repeat?: boolean },
   ): Promise<R> {
-    return task.shim.call(task, request, options);
+    faultPoint("task.call");
+    const answer = await task.shim.call(task, request, options);
+    faultPoint("task.answered");
+    return answer;
   }
 
   #find(scope: Scope, id: string): Task {
@@ -356,6 +361,7 @@ export class TaskManager implements AsyncDisposable {
 
   async #forget(place: TaskPlace): Promise<void> {
     await this.#external.end(place);
+    faultPoint("task.forget");
     await removeBundle(place.bundle);
     this.#tasks.delete(keyOf(place));
   }

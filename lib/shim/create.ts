@@ -1,6 +1,7 @@
 /** Create: mounts the root file system and has runc make the container, whose process then waits for Start. */
 import type { CreateTaskRequest } from "../api/runtime/task/v3/shim.ts";
 import { invalidArgument } from "../errors.ts";
+import { faultPoint } from "../fault.ts";
 import { mountAll, unmountAll } from "../sys/mod.ts";
 import { type Container, newProcess } from "./container.ts";
 import { exited } from "./exit.ts";
@@ -44,6 +45,7 @@ async function make(shim: Shim, namespace: string, request: CreateTaskRequest): 
   if (mounts.length) {
     undo.defer(() => unmountAll(`${bundle}/rootfs`));
     mountAll(mounts, `${bundle}/rootfs`);
+    faultPoint("shim.mounted");
   }
   const stdio = init.stdio = undo.use(new Stdio(init.paths, shim.state));
   if (checkpoint) {
@@ -57,6 +59,7 @@ async function make(shim: Shim, namespace: string, request: CreateTaskRequest): 
   init.pid = Number(await Deno.readTextFile(fileOf(container, init, "pid")));
   stdio.connect(shim.epoll);
   await writeRecord(container);
+  faultPoint("shim.recorded");
   undo.move();
   return container;
 }

@@ -1,6 +1,7 @@
 /** Delete: removes what is left of a process that has ended. */
 import { Status } from "../api/types/task/task.ts";
 import { failedPrecondition } from "../errors.ts";
+import { faultPoint } from "../fault.ts";
 import { kill, unmountAll } from "../sys/mod.ts";
 import { readFootprint, removeCgroups } from "./cgroup.ts";
 import { type Container, inTurn, type Process } from "./container.ts";
@@ -37,10 +38,12 @@ async function removeContainer(shim: Shim, container: Container): Promise<void> 
   for (const process of execs.values()) {
     if (process.status !== Status.CREATED) await process.ended;
   }
+  faultPoint("shim.delete");
   await Promise.all([removeTraces(shim, container), init.stdio?.drain(DRAIN)]);
   if (container.mounts.length) await unmountAll(`${bundle}/rootfs`);
   for (const process of [init, ...execs.values()]) process.stdio?.[Symbol.dispose]();
   shim.containers.remove(container);
+  faultPoint("shim.deleted");
   publish(shim, container, Topic.delete, {
     containerId: container.id,
     pid: init.pid,

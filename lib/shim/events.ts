@@ -6,6 +6,7 @@ import type { Any } from "../api/google/protobuf/any.ts";
 import { EventsDefinition } from "../api/services/ttrpc/events/v1/events.ts";
 import type { Envelope } from "../api/types/event.ts";
 import { codeOf, messageOf } from "../errors.ts";
+import { faultPoint } from "../fault.ts";
 import type { Channel } from "../rpc/service.ts";
 import { now } from "../rpc/timestamp.ts";
 
@@ -41,10 +42,12 @@ export class EventQueue {
     for (let envelope; (envelope = this.#queue[0]);) {
       try {
         this.#channel ??= await this.#connect();
+        faultPoint("shim.event");
         await this.#channel.stub(EventsDefinition).forward({ envelope }, {
           namespace: envelope.namespace,
           timeout: TIMEOUT,
         });
+        faultPoint("shim.event-sent");
         this.#queue.shift();
       } catch (error) {
         await this.#failed(error);

@@ -1,5 +1,6 @@
 /** What follows when a process of a container has ended. */
 import { Status } from "../api/types/task/task.ts";
+import { faultPoint } from "../fault.ts";
 import { kill } from "../sys/mod.ts";
 import { processesIn, readFootprint } from "./cgroup.ts";
 import type { Container, Process, Starting } from "./container.ts";
@@ -14,6 +15,7 @@ export function exited(shim: Shim, container: Container, process: Process, ended
     process.starting.onEnd?.();
     return;
   }
+  faultPoint("shim.exit");
   process.status = Status.STOPPED;
   process.exitCode = ended.code;
   process.exitedAt = ended.at;

@@ -1,5 +1,6 @@
 /** Calling runc: finding it, checking its age, running it, and telling why it failed. */
 import { Code, CtrError, failedPrecondition, messageOf } from "../errors.ts";
+import { faultPoint } from "../fault.ts";
 import { Access, closeDescriptor, kill, openFd, type Pipe, pipe, setNonblocking, spawn } from "../sys/mod.ts";
 import { readAvailable } from "./read.ts";
 import type { Reaper } from "./reaper.ts";
@@ -31,8 +32,10 @@ export async function runRunc(reaper: Reaper, runtime: Runtime, call: Call): Pro
   const args = ["runc", "--root", runtime.root, "--log", call.log, "--log-format", "json"];
   if (runtime.systemdCgroup) args.push("--systemd-cgroup");
   args.push(...call.args);
+  faultPoint("shim.runc");
   const pid = spawn(path, args, environment, call.descriptors ?? [none, none, none]);
   const { code } = await reaper.ended(pid);
+  faultPoint("shim.runc-ended");
   if (code === 0) return;
   const reason = await lastError(call.log) ?? `exit status ${code}`;
   throw new CtrError(Code.Unknown, `OCI runtime ${call.args[0]} failed: ${reason}`);

@@ -87,6 +87,11 @@ export class Longshore implements AsyncDisposable {
     });
   }
 
+  /** Starts it again if it has died. */
+  async revive(): Promise<void> {
+    if (this.#server && !this.#server.runs) await this.restart();
+  }
+
   /** Ends its containers, itself and its shim. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#server) await this.restart();

@@ -13,10 +13,13 @@ export interface ServerOptions {
 export class Server {
   readonly #child: Deno.ChildProcess;
   readonly #log: string;
+  /** Whether it has not ended, by itself or otherwise. */
+  runs = true;
 
   private constructor(child: Deno.ChildProcess, log: string) {
     this.#child = child;
     this.#log = log;
+    child.status.then(() => this.runs = false);
   }
 
   static async start(options: ServerOptions): Promise<Server> {
@@ -55,10 +58,8 @@ export class Server {
   }
 
   async #waitUntil(ready: ServerOptions["ready"]): Promise<void> {
-    let gone = false;
-    this.#child.status.then(() => gone = true);
     for (let tries = 0; tries < 600; tries++) {
-      if (gone) throw new Error(`the server ended before it was ready:\n${this.log()}`);
+      if (!this.runs) throw new Error(`the server ended before it was ready:\n${this.log()}`);
       if (await ready(await Deno.readTextFile(this.#log).catch(() => ""))) return;
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
