@@ -12,6 +12,16 @@ export async function forEach(names: readonly string[], act: (name: string) => P
       errors.push(error);
     }
   }
+  fail(errors);
+}
+
+/** As {@linkcode forEach}, with all at once: for what takes a while each. */
+export async function forAll(names: readonly string[], act: (name: string) => Promise<void>): Promise<void> {
+  const ends = await Promise.allSettled(names.map(act));
+  fail(ends.flatMap((end) => end.status === "rejected" ? [end.reason] : []));
+}
+
+function fail(errors: readonly unknown[]): void {
   for (const error of errors.slice(0, -1)) complain(messageOf(error));
   if (errors.length) throw errors.at(-1);
 }

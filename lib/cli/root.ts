@@ -33,6 +33,47 @@ export const commands: readonly Command[] = [
     load: () => import("./containers/commit.ts"),
   },
   { name: "tasks", aliases: ["t", "task"], usage: "manage tasks", group: () => import("./tasks/mod.ts") },
+  {
+    name: "logs",
+    usage: "show what a container has written",
+    arguments: "CONTAINER",
+    description: "Shows the log of a container that was made with --log-driver json-file.",
+    examples: ["logs -f web", "logs --tail 100 --since 10m web"],
+    flags: [
+      { name: "follow", short: "f", usage: "go on with what comes, until the task ends" },
+      { name: "tail", value: "lines", usage: "only so many of the last lines" },
+      {
+        name: "since",
+        value: "when",
+        usage: "only from a time on (2026-01-31T10:00:00Z, or 10m for ten minutes ago)",
+      },
+      { name: "timestamps", short: "t", usage: "show when each line was written" },
+    ],
+    load: () => import("./logs.ts"),
+  },
+  {
+    name: "stop",
+    usage: "end containers' processes in order",
+    arguments: "CONTAINER [CONTAINER, ...]",
+    description: "Sends the image's stop signal, or SIGTERM, and SIGKILL to those that don't end in time.",
+    examples: ["stop web", "stop -t 60 database"],
+    flags: [
+      { name: "time", short: "t", value: "seconds", usage: "time that they have", default: "10" },
+      { name: "signal", short: "s", value: "value", usage: "signal to send first" },
+    ],
+    load: () => import("./stop.ts"),
+  },
+  {
+    name: "rm",
+    usage: "remove containers, with their tasks and snapshots",
+    arguments: "CONTAINER [CONTAINER, ...]",
+    examples: ["rm web", "rm -f --all"],
+    flags: [
+      { name: "force", short: "f", usage: "end what still runs" },
+      { name: "all", short: "a", usage: "all containers of the namespace" },
+    ],
+    load: () => import("./rm.ts"),
+  },
   { name: "content", usage: "manage content", group: () => import("./content/mod.ts") },
   {
     name: "snapshots",

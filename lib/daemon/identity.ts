@@ -2,6 +2,7 @@
 import type { Plugin } from "../api/services/introspection/v1/introspection.ts";
 import type { Identity } from "../services/mod.ts";
 import type { Config } from "./config.ts";
+import { logsBelow } from "./logs.ts";
 
 /** The daemon's identity; its uuid is kept in the root. */
 export async function identify(config: Config, snapshotters: readonly string[]): Promise<Identity> {
@@ -32,7 +33,10 @@ function plugins(config: Config, snapshotters: readonly string[]): Plugin[] {
   const grpc = ["containers", "content", "diff", "events", "healthcheck", "images", "introspection", "leases"]
     .concat("namespaces", "snapshots", "streaming", "tasks", "transfer", "version");
   return [
-    plugin("io.containerd.content.v1", "content", { root: `${config.root}/content` }),
+    plugin("io.containerd.content.v1", "content", {
+      root: `${config.root}/content`,
+      logs: logsBelow(config.root),
+    }),
     ...snapshotters.map((name) =>
       plugin("io.containerd.snapshotter.v1", name, { root: `${config.root}/snapshots/${name}` })
     ),

@@ -37,6 +37,7 @@ import { CheckpointPacker, LayerWorkers, Transfer } from "../transfer/mod.ts";
 import type { Config } from "./config.ts";
 import { identify } from "./identity.ts";
 import type { Log } from "./log.ts";
+import { removeLogs } from "./logs.ts";
 
 /** The opened rooms, as the API sees them. */
 export interface Rooms extends AsyncDisposable {
@@ -85,7 +86,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
 
   const identity = await identify(config, snapshots.names);
   const services = [
-    containersService(containers),
+    containersService(containers, (scope, id) => removeLogs(config.root, scope, id)),
     contentService(content, () => collector.schedule()),
     diffService(content, workers),
     eventsService(exchange),

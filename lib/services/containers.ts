@@ -4,9 +4,13 @@ import { invalidArgument } from "../errors.ts";
 import type { ContainerStore } from "../metadata/mod.ts";
 import { requireNamespace } from "../rpc/context.ts";
 import { type Service, service } from "../rpc/service.ts";
+import type { Scope } from "../scope.ts";
 
-/** The service over a store of containers. */
-export function containersService(store: ContainerStore): Service {
+/** The service over a store of containers; `onDelete` removes what else a container has. */
+export function containersService(
+  store: ContainerStore,
+  onDelete: (scope: Scope, id: string) => Promise<void>,
+): Service {
   const required = (container: Container | undefined): Container => {
     if (!container) throw invalidArgument("container is required");
     return container;
@@ -26,7 +30,9 @@ export function containersService(store: ContainerStore): Service {
       container: await store.update(requireNamespace(context), required(container), updateMask),
     }),
     delete: async ({ id }, context) => {
-      await store.delete(requireNamespace(context), id);
+      const scope = requireNamespace(context);
+      await store.delete(scope, id);
+      await onDelete(scope, id);
       return {};
     },
   });

@@ -48,6 +48,7 @@ async function make(shim: Shim, namespace: string, request: CreateTaskRequest): 
     faultPoint("shim.mounted");
   }
   const stdio = init.stdio = undo.use(new Stdio(init.paths, shim.state));
+  await stdio.prepare(shim, container);
   if (checkpoint) {
     undo.move();
     return container;

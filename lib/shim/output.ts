@@ -20,6 +20,7 @@ import {
 } from "../sys/mod.ts";
 import { closeDescriptor, readFd } from "../sys/mod.ts";
 import { invalidArgument } from "../errors.ts";
+import { JsonOutput, parseJsonLog } from "./json_log.ts";
 
 /** Milliseconds that a full FIFO, or one at its end, waits for a reader. */
 const PATIENCE = 10_000;
@@ -36,20 +37,27 @@ export interface Output {
   close(): void;
 }
 
-/** Copies from the pipe `from` (which it then owns) to the FIFO or `file://` URI `target`. */
-export function copyOutput(epoll: Epoll, from: number, target: string): Output {
+/** Copies from the pipe `from` (which it then owns) to a FIFO, or to what a `file://` or `json-file://` URI names. */
+export function copyOutput(
+  epoll: Epoll,
+  from: number,
+  { target, stream }: { target: string; stream: "stdout" | "stderr" },
+): Output {
   setNonblocking(from);
-  return target.startsWith("file://")
-    ? new FileOutput(epoll, from, target)
-    : new FifoOutput(epoll, from, target);
+  if (target.startsWith("file://")) return new FileOutput(epoll, from, target);
+  if (target.startsWith("json-file://")) return new JsonOutput(epoll, from, target, stream);
+  return new FifoOutput(epoll, from, target);
 }
+
+const schemes = ["file", "json-file", "binary"];
 
 /** Refuses targets that can't be written, before a container is made for them. */
 export function checkTarget(target: string): void {
   const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//.exec(target) ?? [];
-  if (scheme && scheme !== "file") {
+  if (scheme && !schemes.includes(scheme)) {
     throw invalidArgument(`stdio ${target}: scheme ${scheme} is not supported`);
   }
+  if (scheme === "json-file") parseJsonLog(target);
 }
 
 class FifoOutput implements Output {

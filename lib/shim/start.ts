@@ -71,6 +71,7 @@ async function startExec(shim: Shim, container: Container, process: Process): Pr
   const log = fileOf(container, process, "log");
   using undo = new DisposableStack();
   const stdio = process.stdio = undo.use(new Stdio(process.paths, shim.state));
+  await stdio.prepare(shim, container);
   await Deno.writeFile(specFile, specOf(process), { mode: 0o600 });
   try {
     await runRunc(shim.reaper, runtime, {

@@ -1,10 +1,13 @@
 /** The three standard streams of one process in a container. */
 import { Access, closeDescriptor, type Epoll, openFd, pipe } from "../sys/mod.ts";
+import { invalidArgument } from "../errors.ts";
 import { Input } from "./input.ts";
+import { type Logged, startLogProgram } from "./log_program.ts";
 import { checkTarget, copyOutput, type Output } from "./output.ts";
+import type { Shim } from "./shim.ts";
 import { Terminal } from "./terminal.ts";
 
-/** Where the streams lead: paths of FIFOs, `file://` URIs for output, or empty for none. */
+/** Where the streams lead: paths of FIFOs, URIs of logs for output (see {@linkcode checkTarget}), or empty for none. */
 export interface StdioPaths {
   readonly stdin: string;
   readonly stdout: string;
@@ -12,6 +15,7 @@ export interface StdioPaths {
   readonly terminal: boolean;
 }
 
+const isProgram = (target: string) => target.startsWith("binary://");
 const nothing = () => openFd("/dev/null", Access.READ_WRITE);
 
 /** The pipes of one process, made before runc, connected once it has succeeded. */
@@ -28,6 +32,9 @@ export class Stdio implements Disposable {
   constructor(readonly paths: StdioPaths, state: string) {
     checkTarget(paths.stdout);
     checkTarget(paths.stderr);
+    if (isProgram(paths.stderr) && paths.stderr !== paths.stdout) {
+      throw invalidArgument(`stdio ${paths.stderr}: a logging program takes both streams`);
+    }
     if (paths.terminal) {
       this.#terminal = new Terminal(state);
       this.descriptors = [nothing(), nothing(), nothing()];
@@ -35,6 +42,14 @@ export class Stdio implements Disposable {
       return;
     }
     this.descriptors = [this.#inward(), this.#outward("stdout"), this.#outward("stderr")];
+  }
+
+  /** Starts the program that takes the output, if there is one; before the process, which may write at once. */
+  async prepare(shim: Pick<Shim, "reaper" | "epoll">, whose: Logged): Promise<void> {
+    if (!isProgram(this.paths.stdout)) return;
+    const stdout = this.#take("stdout");
+    const stderr = this.#ours.stderr === undefined ? undefined : this.#take("stderr");
+    this.#outputs.push(await startLogProgram(shim, this.paths.stdout, { stdout, stderr }, whose));
   }
 
   /** Starts copying. The process has its ends; ours of those are closed. */
@@ -46,9 +61,13 @@ export class Stdio implements Disposable {
       this.#input = new Input(epoll, this.paths.stdin, this.#take("stdin"));
     }
     if (stdout !== undefined) {
-      this.#outputs.push(copyOutput(epoll, this.#take("stdout"), this.paths.stdout || "file:///dev/null"));
+      const target = this.paths.stdout || "file:///dev/null";
+      this.#outputs.push(copyOutput(epoll, this.#take("stdout"), { target, stream: "stdout" }));
     }
-    if (stderr !== undefined) this.#outputs.push(copyOutput(epoll, this.#take("stderr"), this.paths.stderr));
+    if (stderr !== undefined) {
+      const target = this.paths.stderr;
+      this.#outputs.push(copyOutput(epoll, this.#take("stderr"), { target, stream: "stderr" }));
+    }
   }
 
   /** What runc is told so that it sends the terminal. */

@@ -15,6 +15,7 @@ import { chainIdOf, manifestFor, readJson } from "../images/contents.ts";
 import { parseLabels } from "../output/labels.ts";
 import { hostPlatform, parsePlatform } from "../output/platforms.ts";
 import { imageToRun } from "./image.ts";
+import { logLabels } from "./log.ts";
 import { specOf } from "./spec.ts";
 import type { Start } from "./start.ts";
 
@@ -43,7 +44,7 @@ export async function createContainer(daemon: Daemon, call: Call): Promise<Start
   try {
     const context = { namespace: daemon.globals.namespace, id, rootfs: mounts };
     const spec = await specOf(flags, context, source.config, args);
-    await createRecord(
+    const labels = await createRecord(
       daemon,
       call,
       { id, image: source.image, snapshotter, snapshotKey: id },
@@ -51,7 +52,7 @@ export async function createContainer(daemon: Daemon, call: Call): Promise<Start
       source.config,
     );
     const snapshot = { snapshotter, key: id };
-    return { id, rootfs: mounts, terminal: spec.process.terminal === true, snapshot };
+    return { id, labels, rootfs: mounts, terminal: spec.process.terminal === true, snapshot };
   } catch (error) {
     await snapshots.remove({ snapshotter, key: id }).catch(() => {});
     throw error;
@@ -78,8 +79,8 @@ async function createOnDirectory(
   const context = { namespace: daemon.globals.namespace, id, rootfs: [rootfs] };
   const spec = await specOf(call.flags, context, {}, args);
   if (!call.flags.text("config")) spec.root.path = path;
-  await createRecord(daemon, call, { id }, spec, {});
-  return { id, rootfs: [], terminal: spec.process.terminal === true };
+  const labels = await createRecord(daemon, call, { id }, spec, {});
+  return { id, labels, rootfs: [], terminal: spec.process.terminal === true };
 }
 
 async function createRecord(
@@ -88,17 +89,19 @@ async function createRecord(
   record: Partial<Container>,
   spec: unknown,
   config: ImageConfig,
-): Promise<void> {
+): Promise<Record<string, string>> {
   const options = complete(Options, {
     binaryName: flags.text("runc-binary"),
     root: flags.text("runc-root"),
     systemdCgroup: flags.on("runc-systemd-cgroup"),
     noPivotRoot: flags.on("no-pivot"),
   });
+  const logging = await logLabels(daemon, flags, record.id!);
   const container = complete(Container, {
     ...record,
     labels: {
       ...containerLabels(config),
+      ...logging,
       [stopSignalLabel]: config.StopSignal ?? "SIGTERM",
       ...parseLabels(flags.list("label")),
     },
@@ -106,4 +109,5 @@ async function createRecord(
     spec: anyJson(specUrl, spec),
   });
   await daemon.stub(ContainersDefinition).create({ container });
+  return container.labels;
 }

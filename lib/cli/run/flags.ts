@@ -76,6 +76,8 @@ export const runFlags: readonly Flag[] = [
   { name: "rm", usage: "remove the container after running, cannot be used with --detach" },
   { name: "null-io", usage: "send all IO to /dev/null" },
   { name: "log-uri", value: "uri", usage: "where the output goes: file:///path or binary:///program" },
+  { name: "log-driver", value: "name", usage: 'keep the output for "ctr logs": json-file (needs --detach)' },
+  { name: "log-opt", value: "option", many: true, usage: "of the log driver: max-size=10m, max-file=3" },
   {
     name: "detach",
     short: "d",

@@ -5,6 +5,7 @@ import { type Call, usageError } from "../command.ts";
 import { connect, type Daemon } from "../connect.ts";
 import { removeContainer, removeEnded } from "../containers/remove.ts";
 import { createContainer } from "./create.ts";
+import { checkLogFlags } from "./log.ts";
 import { startTask } from "./start.ts";
 
 export async function run(call: Call): Promise<number> {
@@ -13,6 +14,7 @@ export async function run(call: Call): Promise<number> {
   if (flags.on("rm") && flags.on("detach")) {
     throw usageError("flags --detach and --rm cannot be specified together");
   }
+  checkLogFlags(flags);
   await using daemon = await connect(call);
   const checkpoint = await checkpointOf(daemon, flags.text("checkpoint"));
   const container = { ...await createContainer(daemon, call), checkpoint };

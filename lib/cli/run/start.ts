@@ -2,6 +2,7 @@
 import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
 import type { Descriptor } from "../../api/types/descriptor.ts";
 import type { Mount } from "../../api/types/mount.ts";
+import { logLabel } from "../../client/log_place.ts";
 import { Code, isError } from "../../errors.ts";
 import type { Call } from "../command.ts";
 import type { Daemon } from "../connect.ts";
@@ -11,6 +12,7 @@ import { openStdio } from "../process/stdio.ts";
 /** A container to be started. */
 export interface Start {
   readonly id: string;
+  readonly labels: Record<string, string>;
   readonly rootfs: Mount[];
   readonly terminal: boolean;
   /** Of a task that is to go on where another was. */
@@ -26,7 +28,7 @@ export interface Start {
 export async function startTask(
   daemon: Daemon,
   { flags }: Call,
-  { id, rootfs, terminal, checkpoint }: Start,
+  { id, labels, rootfs, terminal, checkpoint }: Start,
 ): Promise<number> {
   const tasks = daemon.stub(TasksDefinition);
   const name = { containerId: id, execId: "" };
@@ -35,7 +37,7 @@ export async function startTask(
     id,
     terminal,
     none: detach || flags.on("null-io"),
-    logUri: flags.text("log-uri"),
+    logUri: flags.text("log-uri") || (detach ? labels[logLabel] ?? "" : ""),
     fifoDir: flags.text("fifo-dir"),
   });
   copyStdio(daemon, stdio, name);
