@@ -1,10 +1,8 @@
 /** Where the logs of containers are: below the daemon's root, by namespace and id. */
 import { IntrospectionDefinition } from "../api/services/introspection/v1/introspection.ts";
 import { failedPrecondition, invalidArgument, unimplemented } from "../errors.ts";
+import { logLabel } from "../labels.ts";
 import type { Services } from "./services.ts";
-
-/** The container's label that says where its output goes: a URI. */
-export const logLabel = "longshore.dev/log-uri";
 
 /** The log driver that the daemon's shim has, and how it is set. */
 export interface LogOptions {

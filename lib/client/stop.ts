@@ -1,14 +1,13 @@
 /** The orderly end of a task: asked to end first, killed after a while. */
-import { ContainersDefinition } from "../api/services/containers/v1/containers.ts";
+import { type Container, ContainersDefinition } from "../api/services/containers/v1/containers.ts";
 import { TasksDefinition } from "../api/services/tasks/v1/tasks.ts";
 import { Status } from "../api/types/task/task.ts";
 import { Code, isError } from "../errors.ts";
+import { restartLabels, stopSignalLabel } from "../labels.ts";
 import type { CallOptions } from "../rpc/service.ts";
 import type { Services } from "./services.ts";
 import { type Signal, signalNumber } from "./signals.ts";
 
-/** Set from the image's config when a container is created. */
-export const stopSignalLabel = "io.containerd.image.config.stop-signal";
 const SIGKILL = 9;
 
 export interface StopOptions extends CallOptions {
@@ -29,7 +28,9 @@ export async function stopTask(
 ): Promise<void> {
   const { patience = 10_000, stopSignal, ...call } = options;
   const tasks = services.stub(TasksDefinition);
-  const { container } = await services.stub(ContainersDefinition).get({ id: containerId }, call);
+  const containers = services.stub(ContainersDefinition);
+  const { container } = await containers.get({ id: containerId }, call);
+  if (container!.labels[restartLabels.status]) await markStopped(services, container!, "true", call);
   const status = await tasks.get({ containerId }, call).then(({ process }) => process!.status, unlessGone);
   if (status === undefined || status === Status.STOPPED) return;
   const ended = tasks.wait({ containerId }, call).then(() => true, unlessGone);
@@ -42,6 +43,18 @@ export async function stopTask(
   }
   await tasks.kill({ containerId, signal: SIGKILL, all: true }, call).catch(unlessGone);
   if (status !== Status.CREATED) await ended;
+}
+
+/** Tells who starts tasks again that this one was stopped on purpose, or ("") that it wasn't. */
+export async function markStopped(
+  services: Services,
+  container: Container,
+  value: "true" | "",
+  call: CallOptions,
+): Promise<void> {
+  const labels = { [restartLabels.stopped]: value };
+  const updateMask = [`labels.${restartLabels.stopped}`];
+  await services.stub(ContainersDefinition).update({ container: { ...container, labels }, updateMask }, call);
 }
 
 async function within(ended: Promise<unknown>, millis: number): Promise<boolean> {

@@ -13,7 +13,8 @@ import {
   SnapshotStore,
 } from "../metadata/mod.ts";
 import type { Service } from "../rpc/service.ts";
-import { TaskManager } from "../runtime/mod.ts";
+import { logLabel } from "../labels.ts";
+import { Restarter, TaskManager } from "../runtime/mod.ts";
 import {
   containersService,
   contentService,
@@ -84,6 +85,17 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
   // The first container should not wait for the shim's start; that it fails is told when somebody needs it.
   tasks.ready().catch((error) => log("warn", "the shim did not start", { error: error.message }));
 
+  const restarter = stack.use(
+    new Restarter({
+      tasks,
+      containers,
+      events: exchange,
+      namespaces: () => namespaces.list().map(({ name }) => name),
+      mounts: (scope, snapshotter, key) => snapshots.mounts(scope, snapshotter, key),
+      logOf: ({ labels }) => labels[logLabel] ?? "",
+      onError: (what, error) => log("error", what, { error: messageOf(error) }),
+    }),
+  );
   const identity = await identify(config, snapshots.names);
   const services = [
     containersService(containers, (scope, id) => removeLogs(config.root, scope, id)),
@@ -102,6 +114,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
     versionService(),
   ];
   services.push(healthService(services.map(({ definition }) => definition.fullName)));
+  restarter.start();
   const owned = stack.move();
   return { services, release, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

@@ -4,6 +4,13 @@ export { containerLabels, type ImageConfig, mergeEnv } from "./image_config.ts";
 export { parseMount } from "./mounts.ts";
 export * from "./options.ts";
 export { capability, changeCapabilities, openEverything } from "./privileges.ts";
+export {
+  isLookedAfter,
+  parseRestartPolicy,
+  type RestartPolicy,
+  restartsOf,
+  wantsStart,
+} from "./restart_policy.ts";
 export { userIn } from "./rootfs_user.ts";
 export { defaultSpec, type Linux, type ProcessSpec, type Spec, type SpecMount } from "./spec.ts";
 export { lookUpUser, type User } from "./users.ts";

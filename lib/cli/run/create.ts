@@ -5,6 +5,7 @@ import { SnapshotsDefinition } from "../../api/services/snapshots/v1/snapshots.t
 import type { Mount } from "../../api/types/mount.ts";
 import { Options } from "../../api/types/runc/options/oci.ts";
 import { createLease } from "../../client/lease.ts";
+import { stopSignalLabel } from "../../labels.ts";
 import { containerLabels, type ImageConfig, specUrl } from "../../oci/mod.ts";
 import { anyJson, anyOf } from "../../rpc/any.ts";
 import { complete } from "../../rpc/service.ts";
@@ -16,10 +17,9 @@ import { parseLabels } from "../output/labels.ts";
 import { hostPlatform, parsePlatform } from "../output/platforms.ts";
 import { imageToRun } from "./image.ts";
 import { logLabels } from "./log.ts";
+import { restartLabelsOf } from "./restart.ts";
 import { specOf } from "./spec.ts";
 import type { Start } from "./start.ts";
-
-const stopSignalLabel = "io.containerd.image.config.stop-signal";
 
 /** Where a container's files come from. */
 interface Source {
@@ -102,6 +102,7 @@ async function createRecord(
     labels: {
       ...containerLabels(config),
       ...logging,
+      ...restartLabelsOf(flags),
       [stopSignalLabel]: config.StopSignal ?? "SIGTERM",
       ...parseLabels(flags.list("label")),
     },

@@ -77,6 +77,12 @@ export const runFlags: readonly Flag[] = [
   { name: "null-io", usage: "send all IO to /dev/null" },
   { name: "log-uri", value: "uri", usage: "where the output goes: file:///path or binary:///program" },
   { name: "log-driver", value: "name", usage: 'keep the output for "ctr logs": json-file (needs --detach)' },
+  {
+    name: "restart",
+    value: "policy",
+    usage:
+      "start it again when it ends: always, unless-stopped, on-failure or on-failure:NUMBER (needs --detach)",
+  },
   { name: "log-opt", value: "option", many: true, usage: "of the log driver: max-size=10m, max-file=3" },
   {
     name: "detach",

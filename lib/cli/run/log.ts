@@ -1,5 +1,6 @@
 /** The flags of `run` that keep a container's output. */
-import { jsonLogUri, logLabel, type LogOptions } from "../../client/log_place.ts";
+import { jsonLogUri, type LogOptions } from "../../client/log_place.ts";
+import { logLabel } from "../../labels.ts";
 import { type Flags, usageError } from "../command.ts";
 import type { Daemon } from "../connect.ts";
 

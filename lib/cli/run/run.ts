@@ -6,6 +6,7 @@ import { connect, type Daemon } from "../connect.ts";
 import { removeContainer, removeEnded } from "../containers/remove.ts";
 import { createContainer } from "./create.ts";
 import { checkLogFlags } from "./log.ts";
+import { checkRestartFlags } from "./restart.ts";
 import { startTask } from "./start.ts";
 
 export async function run(call: Call): Promise<number> {
@@ -15,6 +16,7 @@ export async function run(call: Call): Promise<number> {
     throw usageError("flags --detach and --rm cannot be specified together");
   }
   checkLogFlags(flags);
+  checkRestartFlags(flags);
   await using daemon = await connect(call);
   const checkpoint = await checkpointOf(daemon, flags.text("checkpoint"));
   const container = { ...await createContainer(daemon, call), checkpoint };

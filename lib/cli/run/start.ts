@@ -2,8 +2,8 @@
 import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
 import type { Descriptor } from "../../api/types/descriptor.ts";
 import type { Mount } from "../../api/types/mount.ts";
-import { logLabel } from "../../client/log_place.ts";
 import { Code, isError } from "../../errors.ts";
+import { logLabel } from "../../labels.ts";
 import type { Call } from "../command.ts";
 import type { Daemon } from "../connect.ts";
 import { copyStdio, exitOf, follow } from "../process/follow.ts";

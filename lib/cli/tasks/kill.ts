@@ -1,13 +1,11 @@
 /** `ctr tasks kill` */
 import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
+import { stopSignalLabel } from "../../labels.ts";
 import { required } from "../arguments.ts";
 import { type Call, usageError } from "../command.ts";
 import { connect } from "../connect.ts";
 import { parseSignal } from "../process/signals.ts";
 import { loadTask } from "./load.ts";
-
-/** Set from the image's config when a container is created. */
-const stopSignalLabel = "io.containerd.image.config.stop-signal";
 
 export async function run(call: Call): Promise<void> {
   const [containerId] = required(call, "a container id");

@@ -1,6 +1,8 @@
 /** `ctr tasks start` */
 import { ContainersDefinition } from "../../api/services/containers/v1/containers.ts";
 import { SnapshotsDefinition } from "../../api/services/snapshots/v1/snapshots.ts";
+import { markStopped } from "../../client/stop.ts";
+import { restartLabels } from "../../labels.ts";
 import { required } from "../arguments.ts";
 import type { Call } from "../command.ts";
 import { connect } from "../connect.ts";
@@ -15,6 +17,7 @@ export async function run(call: Call): Promise<number> {
   const { mounts } = key
     ? await daemon.stub(SnapshotsDefinition).mounts({ snapshotter, key })
     : { mounts: [] };
+  if (labels[restartLabels.stopped]) await markStopped(daemon, container!, "", {});
   const process = parseExact(new TextDecoder().decode(spec?.value)).process;
   return await startTask(daemon, call, { id, labels, rootfs: mounts, terminal: process?.terminal === true });
 }
