@@ -55,13 +55,24 @@ function rootGroup(spec: Uint8Array): number {
   return linux?.gidMappings?.find(({ containerID }) => containerID === 0)?.hostID ?? 0;
 }
 
-/** Removes it, with whatever is still mounted there. */
+const TRIES = 20;
+const RETRY_DELAY = 25;
+
+/** Removes it, with whatever is still mounted there. A shim that ends just now may still write into it. */
 export async function removeBundle(path: string): Promise<void> {
   await unmountAll(`${path}/rootfs`);
-  await Deno.remove(path, { recursive: true }).catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  });
+  for (let n = 1;; n++) {
+    try {
+      return await Deno.remove(path, { recursive: true });
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound && !await exists(path)) return;
+      if (n === TRIES) throw error;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_DELAY));
+    }
+  }
 }
+
+const exists = (path: string) => Deno.lstat(path).then(() => true, () => false);
 
 /** Every bundle below a state directory. */
 export async function listBundles(

@@ -34,6 +34,10 @@ async function eventsDuring(
   });
 }
 
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (let n = 0; n < 400 && !await holds(); n++) await new Promise((resolve) => setTimeout(resolve, 25));
+}
+
 /** A payload with times, pids, paths and digests reduced to what they are. */
 function shape(value: unknown, key = ""): unknown {
   if (Array.isArray(value)) return value.map((item) => shape(item, key));
@@ -67,6 +71,10 @@ Deno.test("a container's life makes the same events as with containerd, in the s
       await ctr("tasks", "pause", "life");
       await ctr("tasks", "resume", "life");
       await ctr("tasks", "kill", "-s", "SIGKILL", "life");
+      // The signal is sent when the command ends; the process may still be dying.
+      await until(async () =>
+        (await goCtr(address, ["-n", namespace, "tasks", "ls"])).stdout.includes("STOPPED")
+      );
       await ctr("tasks", "rm", "life");
       await ctr("containers", "rm", "life");
       await ctr("images", "tag", reference, "docker.io/library/other:1");
