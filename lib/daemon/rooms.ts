@@ -33,7 +33,7 @@ import {
   ttrpcEventsService,
   versionService,
 } from "../services/mod.ts";
-import { openOverlay } from "../snapshots/mod.ts";
+import { openNative, openOverlay } from "../snapshots/mod.ts";
 import { CheckpointPacker, LayerWorkers, Transfer } from "../transfer/mod.ts";
 import type { Config } from "./config.ts";
 import { identify } from "./identity.ts";
@@ -54,13 +54,14 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
   const db = stack.adopt(await Database.open(`${config.root}/metadata.kv`), (db) => db.close());
   const blobs = await BlobStore.open(`${config.root}/content`);
   const overlay = stack.use(await openOverlay(`${config.root}/snapshots/overlayfs`));
+  const native = stack.use(await openNative(`${config.root}/snapshots/native`));
 
   const namespaces = new NamespaceStore(db, exchange);
   const images = new ImageStore(db, exchange);
   const containers = new ContainerStore(db, exchange);
   const leases = new LeaseStore(db);
   const content = new ContentStore(db, blobs, exchange);
-  const snapshots = new SnapshotStore(db, [overlay], exchange);
+  const snapshots = new SnapshotStore(db, [overlay, native], exchange);
   const collector = stack.adopt(
     new GarbageCollector(db, [content, snapshots], {
       publisher: exchange,

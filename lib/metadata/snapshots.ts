@@ -141,9 +141,9 @@ export class SnapshotStore {
     checkLabels(labels, "snapshot labels");
     if (!name) throw invalidArgument("snapshot name must not be empty");
     const driver = this.#driver(snapshotter);
-    const { id } = this.#committable(this.#db, scope, snapshotter, name, key);
+    const { id, parent } = this.#committable(this.#db, scope, snapshotter, name, key);
     await driver.commit(id, { sync });
-    const { size, inodes } = await driver.usage(id);
+    const { size, inodes } = await driver.usage(id, this.#chain(this.#db, scope, snapshotter, parent));
     await this.#db.write((tx) => {
       const active = this.#committable(tx, scope, snapshotter, name, key);
       // What gets the name must be what was synced and measured.
@@ -244,7 +244,7 @@ export class SnapshotStore {
     const record = this.#get(this.#db, scope, snapshotter, key);
     if (record.kind === "view") return { size: 0, inodes: 0 };
     if (record.size !== undefined) return { size: record.size, inodes: record.inodes! };
-    const usage = await driver.usage(record.id);
+    const usage = await driver.usage(record.id, this.#chain(this.#db, scope, snapshotter, record.parent));
     if (record.kind === "committed") await this.#keepUsage(scope, snapshotter, key, record.id, usage);
     return usage;
   }

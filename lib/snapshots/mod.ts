@@ -1,3 +1,4 @@
 /** File trees on disk, each a change on top of a chain of others. */
+export { openNative } from "./native.ts";
 export { openOverlay } from "./overlay.ts";
 export type { Kind, Snapshotter, Usage } from "./snapshotter.ts";

@@ -1,25 +1,19 @@
 /**
  * The overlay snapshotter: a snapshot is a directory `fs` over those of its parents, mounted with overlayfs.
  *
- * `<root>/<id>/fs` holds the changes, `<root>/<id>/work` is overlayfs's own. A removed one is first renamed to
- * `rm-<id>-<random>`: it is gone at once, and what a crash leaves of it is swept at the next start.
+ * `<root>/<id>/fs` holds the changes, `<root>/<id>/work` is overlayfs's own.
  */
 import type { Mount } from "../api/types/mount.ts";
 import { syncFilesystem } from "../sys/mod.ts";
+import { Removals } from "./removals.ts";
 import type { Snapshotter, Usage } from "./snapshotter.ts";
 import { diskUsage } from "./usage.ts";
-
-const removed = "rm-";
 
 /** Opens or makes an overlay snapshotter in the directory `root`. */
 export async function openOverlay(root: string): Promise<Snapshotter> {
   await Deno.mkdir(root, { recursive: true, mode: 0o700 });
   const options = await kernelOptions();
-  const removals = new Removals();
-  for await (const { name } of Deno.readDir(root)) {
-    if (name.startsWith(removed)) removals.start(`${root}/${name}`);
-  }
-  return new Overlay(root, options, removals);
+  return new Overlay(root, options, await Removals.in(root));
 }
 
 /** Options every mount gets, as containerd decides them: no index, whose handles outlive a copied root. */
@@ -78,16 +72,8 @@ class Overlay implements Snapshotter {
     if (sync) await syncFilesystem(this.#root);
   }
 
-  async remove(id: string): Promise<void> {
-    // A name of its own: what an earlier removal could not delete may still be there.
-    const gone = `${this.#root}/${removed}${id}-${crypto.randomUUID()}`;
-    try {
-      await Deno.rename(`${this.#root}/${id}`, gone);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return;
-      throw error;
-    }
-    this.#removals.start(gone);
+  remove(id: string): Promise<void> {
+    return this.#removals.remove(id);
   }
 
   removed(): Promise<void> {
@@ -98,28 +84,12 @@ class Overlay implements Snapshotter {
     return diskUsage(this.layerPath(id));
   }
 
-  async ids(): Promise<string[]> {
-    const names: string[] = [];
-    for await (const { name } of Deno.readDir(this.#root)) if (!name.startsWith(removed)) names.push(name);
-    return names;
+  ids(): Promise<string[]> {
+    return this.#removals.others();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#removals.finished();
-  }
-}
-
-/** Deletions go on in the background, one tree at a time: nobody waits for thousands of files to go. */
-class Removals {
-  #last: Promise<void> = Promise.resolve();
-
-  start(path: string): void {
-    // What can't be deleted now keeps its name and is tried again at the next start.
-    this.#last = this.#last.then(() => Deno.remove(path, { recursive: true })).catch(() => {});
-  }
-
-  finished(): Promise<void> {
-    return this.#last;
   }
 }
 

@@ -11,4 +11,5 @@ export * from "./self.ts";
 export * from "./lock.ts";
 export * from "./fifo.ts";
 export * from "./disk.ts";
+export * from "./copy.ts";
 export * from "./unix_socket.ts";

@@ -3,7 +3,7 @@ import { openOverlay } from "../../../lib/snapshots/mod.ts";
 import { Scratch } from "../../harness/mod.ts";
 import { snapshotterSuite } from "./suite.ts";
 
-snapshotterSuite("overlayfs", openOverlay);
+snapshotterSuite("overlayfs", { open: openOverlay });
 
 Deno.test("overlayfs: mounts have the shape of containerd's", async () => {
   await using scratch = await Scratch.make();
