@@ -1,17 +1,22 @@
 /** What the daemon tells of itself: who it is and which parts it has. */
 import type { Plugin } from "../api/services/introspection/v1/introspection.ts";
+import { Code } from "../errors.ts";
 import type { Identity } from "../services/mod.ts";
 import type { Config } from "./config.ts";
 import { logsBelow } from "./logs.ts";
 
-/** The daemon's identity; its uuid is kept in the root. */
-export async function identify(config: Config, snapshotters: readonly string[]): Promise<Identity> {
+/** The daemon's identity; its uuid is kept in the root. `skipped` says why a snapshotter isn't there. */
+export async function identify(
+  config: Config,
+  snapshotters: readonly string[],
+  skipped: ReadonlyMap<string, string> = new Map(),
+): Promise<Identity> {
   const link = await Deno.readLink("/proc/self/ns/pid"); // pid:[4026531836]
   return {
     uuid: await keptUuid(`${config.root}/uuid`),
     pid: Deno.pid,
     pidns: BigInt(/\d+/.exec(link)?.[0] ?? 0),
-    plugins: plugins(config, snapshotters),
+    plugins: plugins(config, snapshotters, skipped),
   };
 }
 
@@ -29,7 +34,11 @@ async function keptUuid(path: string): Promise<string> {
 }
 
 /** Parts by the names that containerd gives them: clients look for snapshotters, differs and runtimes here. */
-function plugins(config: Config, snapshotters: readonly string[]): Plugin[] {
+function plugins(
+  config: Config,
+  snapshotters: readonly string[],
+  skipped: ReadonlyMap<string, string>,
+): Plugin[] {
   const grpc = ["containers", "content", "diff", "events", "healthcheck", "images", "introspection", "leases"]
     .concat("namespaces", "snapshots", "streaming", "tasks", "transfer", "version");
   return [
@@ -40,6 +49,7 @@ function plugins(config: Config, snapshotters: readonly string[]): Plugin[] {
     ...snapshotters.map((name) =>
       plugin("io.containerd.snapshotter.v1", name, { root: `${config.root}/snapshots/${name}` })
     ),
+    ...Array.from(skipped, ([name, why]) => withoutLoad(plugin("io.containerd.snapshotter.v1", name), why)),
     plugin("io.containerd.metadata.v1", "bolt", { policy: "shared" }),
     plugin("io.containerd.gc.v1", "scheduler"),
     plugin("io.containerd.differ.v1", "walking"),
@@ -57,4 +67,9 @@ function plugin(type: string, id: string, exports: Record<string, string> = {}):
   const platform = { os: "linux", architecture, variant: "", osVersion: "", osFeatures: [] };
   const platforms = platformBound.test(type) ? [platform] : [];
   return { type, id, requires: [], platforms, exports, capabilities: [], initErr: undefined };
+}
+
+/** Clients tell a part that doesn't suit this host from a broken one by the last two words. */
+function withoutLoad(plugin: Plugin, why: string): Plugin {
+  return { ...plugin, initErr: { code: Code.Unknown, message: `${why}: skip plugin`, details: [] } };
 }

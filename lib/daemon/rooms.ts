@@ -33,12 +33,12 @@ import {
   ttrpcEventsService,
   versionService,
 } from "../services/mod.ts";
-import { openNative, openOverlay } from "../snapshots/mod.ts";
 import { CheckpointPacker, LayerWorkers, Transfer } from "../transfer/mod.ts";
 import type { Config } from "./config.ts";
 import { identify } from "./identity.ts";
 import type { Log } from "./log.ts";
 import { removeLogs } from "./logs.ts";
+import { openSnapshotters } from "./snapshotters.ts";
 
 /** The opened rooms, as the API sees them. */
 export interface Rooms extends AsyncDisposable {
@@ -53,15 +53,14 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
   const exchange = createExchange();
   const db = stack.adopt(await Database.open(`${config.root}/metadata.kv`), (db) => db.close());
   const blobs = await BlobStore.open(`${config.root}/content`);
-  const overlay = stack.use(await openOverlay(`${config.root}/snapshots/overlayfs`));
-  const native = stack.use(await openNative(`${config.root}/snapshots/native`));
+  const snapshotters = stack.use(await openSnapshotters(config.root));
 
   const namespaces = new NamespaceStore(db, exchange);
   const images = new ImageStore(db, exchange);
   const containers = new ContainerStore(db, exchange);
   const leases = new LeaseStore(db);
   const content = new ContentStore(db, blobs, exchange);
-  const snapshots = new SnapshotStore(db, [overlay, native], exchange);
+  const snapshots = new SnapshotStore(db, snapshotters.opened, exchange);
   const collector = stack.adopt(
     new GarbageCollector(db, [content, snapshots], {
       publisher: exchange,
@@ -97,7 +96,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
       onError: (what, error) => log("error", what, { error: messageOf(error) }),
     }),
   );
-  const identity = await identify(config, snapshots.names);
+  const identity = await identify(config, snapshots.names, snapshotters.skipped);
   const services = [
     containersService(containers, (scope, id) => removeLogs(config.root, scope, id)),
     contentService(content, () => collector.schedule()),

@@ -12,4 +12,5 @@ export * from "./lock.ts";
 export * from "./fifo.ts";
 export * from "./disk.ts";
 export * from "./copy.ts";
+export * from "./btrfs.ts";
 export * from "./unix_socket.ts";

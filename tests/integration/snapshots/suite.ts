@@ -267,7 +267,8 @@ export function snapshotterSuite(name: string, { open, prepare, copies }: Traits
       { length: 20 },
       (_, n) => bench.store.prepare(scope, bench.name, `key ${n}`, ""),
     );
-    assert.equal(new Set((await Promise.all(different)).map(([mount]) => mount!.source)).size, 20);
+    const places = (await Promise.all(different)).map(([mount]) => `${mount!.source} ${mount!.options}`);
+    assert.equal(new Set(places).size, 20);
   });
 
   test("usage counts blocks, and an inode once however many names it has", async (bench) => {
