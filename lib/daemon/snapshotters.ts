@@ -22,7 +22,7 @@ export async function openSnapshotters(root: string): Promise<Snapshotters> {
       opened.push(stack.use(await open(`${root}/snapshots/${name}`)));
     } catch (error) {
       if (!isError(error, Code.FailedPrecondition)) throw error;
-      skipped.set(name, messageOf(error));
+      skipped.set(name, messageOf(error).replace(/: failed precondition$/, ""));
     }
   }
   const owned = stack.move();

@@ -1,0 +1,124 @@
+/** The native and btrfs snapshotters through the built ctr, Debian's ctr, and beside Debian's containerd. */
+import assert from "node:assert/strict";
+import { must, richImage, startLongshore } from "../../harness/mod.ts";
+import { compareTrees, type Difference, readTree } from "../../harness/tree.ts";
+import { layeredBusybox, out, rows, snapshotters, withBoth } from "./support.ts";
+
+for (const name of snapshotters) {
+  const flag = ["--snapshotter", name];
+
+  Deno.test(`${name}: the rich image unpacks to the tree that Debian's containerd unpacks`, async () => {
+    await withBoth(name, richImage, async ({ ours, theirs, scratch, image }) => {
+      const [here, there] = [scratch.join("here"), scratch.join("there")];
+      for (const [daemon, target] of [[ours, here], [theirs, there]] as const) {
+        await Deno.mkdir(target);
+        await out(daemon.ctr(["images", "mount", ...flag, image, target]));
+      }
+      const ofRoot = ({ path, field }: Difference) => path === "" && field === "mtime";
+      // A btrfs directory counts no links.
+      assert.deepEqual(compareTrees(readTree(there), readTree(here), ofRoot), []);
+    });
+  });
+
+  Deno.test(`${name}: containers run, change their own files, and become images`, async () => {
+    await withBoth(name, layeredBusybox, async ({ ours, image }) => {
+      const see = "cat /data/gone/c /etc/motd; ls /data /data/kept";
+      const run = (flags: string[], id: string, script: string, from = image) =>
+        out(ours.ctr(["run", ...flags, ...flag, from, id, "sh", "-c", script]));
+      const seen = "third\nmotd\n/data:\ngone\nkept\n\n/data/kept:\n";
+      assert.equal(await run(["--rm"], "one", see), seen);
+      await run([], "worked", "rm -r /data/gone; echo new >/data/kept/new; chmod 0700 /etc");
+      assert.equal(await run(["--rm"], "two", see), seen);
+      await out(ours.ctr(["commit", "worked", "docker.io/library/made:1"]));
+      const more = "cat /data/kept/new; ls /data; stat -c %a /etc";
+      await out(ours.ctr(["snapshots", ...flag, "unpack", await digestOf("made:1")]));
+      assert.equal(await run(["--rm"], "three", more, "docker.io/library/made:1"), "new\nkept\n700\n");
+      await out(ours.ctr(["containers", "rm", "worked"]));
+
+      async function digestOf(tag: string): Promise<string> {
+        const listed = await out(ours.ctr(["images", "ls"]));
+        return listed.split("\n").find((line) => line.includes(tag))!.match(/sha256:[0-9a-f]{64}/)![0];
+      }
+    });
+  });
+
+  Deno.test(`${name}: Debian's ctr drives ours as it drives its own`, async () => {
+    await withBoth(name, layeredBusybox, async ({ ours, theirs, image }) => {
+      const both = async (args: string[]) => {
+        const [here, there] = [await out(ours.goCtr(args)), await out(theirs.ctr(args))];
+        return [here, there] as const;
+      };
+      const snapshots = (...args: string[]) => both(["snapshots", ...flag, ...args]);
+      const same = ([here, there]: readonly [string, string]) => assert.equal(here, there);
+
+      same(
+        await both([
+          "run",
+          "--rm",
+          ...flag,
+          image,
+          "c1",
+          "sh",
+          "-c",
+          "echo hi >/etc/x; cat /etc/x /etc/motd",
+        ]),
+      );
+      same(await snapshots("ls"));
+      const [top] = rows(await out(ours.goCtr(["snapshots", ...flag, "ls"]))).map(([key]) => key!)
+        .filter((key, _, all) => all.length > 0 && key.startsWith("sha256:")).slice(-1);
+      const parents = rows(await out(ours.goCtr(["snapshots", ...flag, "ls"]))).map(([, parent]) => parent);
+      const leaf = rows(await out(ours.goCtr(["snapshots", ...flag, "ls"]))).map(([key]) => key!)
+        .find((key) => !parents.includes(key))!;
+      assert.ok(top && leaf);
+      await snapshots("prepare", "active", leaf);
+      await snapshots("view", "view", leaf);
+      for (const key of ["active", "view"]) {
+        const [here, there] = await snapshots("mounts", "/mnt/x", key);
+        assert.equal(shape(here), shape(there));
+      }
+      same(await snapshots("usage", "-b", "view"));
+      for (const [here, there] of zip(await snapshots("usage", "-b"))) near(here, there);
+      await snapshots("commit", "made", "active");
+      same(await snapshots("tree"));
+      same(await snapshots("rm", "view"));
+      same(await snapshots("rm", "made"));
+      same(await snapshots("ls"));
+    });
+  });
+}
+
+/** A mount command without what is one daemon's: its paths, numbers and device. */
+const shape = (mount: string) =>
+  mount.replace(/\/dev\/loop\d+/, "DEVICE").replace(/\/dev\/shm\S+/, "PATH").replace(
+    /subvolid=\d+/,
+    "subvolid=N",
+  );
+
+function zip([here, there]: readonly [string, string]): [string[], string[]][] {
+  const others = rows(there);
+  return rows(here).map((row, n) => [row, others[n]!]);
+}
+
+/** The same key and number of inodes, and a size that differs by what two file systems allot. */
+function near([key, size, inodes]: string[], [otherKey, otherSize, otherInodes]: string[]): void {
+  assert.deepEqual([key, inodes], [otherKey, otherInodes]);
+  const [one, other] = [Number(size), Number(otherSize)];
+  assert.ok(Math.abs(one - other) <= 4096 * Number(inodes), `${key}: ${one} bytes here, ${other} there`);
+}
+
+Deno.test("btrfs: where the root isn't on btrfs both ctrs list it as skipped, and why", async () => {
+  await using ours = await startLongshore({ where: "shm" });
+  const status = (list: string) => rows(list).filter(([type]) => type!.includes("snapshotter.v1"));
+  for (const list of [await out(ours.ctr(["plugins", "ls"])), await out(ours.goCtr(["plugins", "ls"]))]) {
+    const states = status(list).map(([, id, , state]) => `${id} ${state}`).sort();
+    assert.deepEqual(states, ["btrfs skip", "native ok", "overlayfs ok"]);
+  }
+  const details = await out(ours.ctr(["plugins", "ls", "-d", "id==btrfs"]));
+  assert.match(
+    details,
+    /path \S+\/btrfs \(tmpfs\) must be a btrfs filesystem to be used with the btrfs snapshotter: skip plugin/,
+  );
+  const refused = await ours.ctr(["snapshots", "--snapshotter", "btrfs", "prepare", "x"]);
+  assert.match(refused.stderr, /snapshotter not loaded: btrfs: invalid argument/);
+  assert.equal(await must("sh", ["-c", 'ls "$1"', "sh", `${ours.root}/snapshots/btrfs`]), "");
+});
