@@ -16,6 +16,7 @@ import {
   linkAt,
   listDirectoryFd,
   listXattrsAt,
+  listXattrsFd,
   makeDirectoryAt,
   makeNodeAt,
   Open,
@@ -46,6 +47,9 @@ const typeOf = ({ mode }: FileStat) => mode & FileType.MASK;
  */
 export async function copyTree(from: string, to: string): Promise<void> {
   using roots = new Roots(from, to);
+  // What the directory above hands down must not reach what is made in here.
+  succeed(chownFd(roots.to, 0, 0), "chown");
+  succeed(chmodFd(roots.to, 0o700), "chmod");
   await new TreeCopy(roots.to).directory(roots.from, roots.to, "");
 }
 
@@ -89,7 +93,7 @@ class TreeCopy {
       if (waited) await waited;
     }
     const stat = statOf(from, "");
-    attributes(from, to, "");
+    attributes(from, to, "", listXattrsFd(from));
     setOwnerAndMode(to, stat);
     succeed(setTimesFd(to, stat.mtime), "set times");
   }
@@ -128,7 +132,7 @@ class TreeCopy {
     const finish = () => {
       // Writing drops set-user-ID bits and capabilities, and a change of owner does too.
       setOwnerAndMode(target, stat);
-      attributes(from, to, name);
+      attributes(from, to, name, listXattrsFd(source));
       succeed(setTimesFd(target, stat.mtime), "set times");
     };
     let waiting: Promise<void> | undefined;
@@ -188,7 +192,8 @@ function node(from: number, to: number, name: ByteName, stat: FileStat): void {
 }
 
 function setOwnerAndMode(fd: number, { uid, gid, mode }: FileStat): void {
-  succeed(chownFd(fd, uid, gid), "chown");
+  // What was just made is root's: its directory gets its own attributes, a set-group-ID bit say, only at its end.
+  if (uid !== 0 || gid !== 0) succeed(chownFd(fd, uid, gid), "chown");
   succeed(chmodFd(fd, mode & 0o7777), "chmod");
 }
 
@@ -197,8 +202,13 @@ function mayFail(key: ByteName): boolean {
   return key.startsWith("security.") && key !== "security.capability";
 }
 
-function attributes(from: number, to: number, name: ByteName): void {
-  for (const key of listXattrsAt(from, name)) {
+function attributes(
+  from: number,
+  to: number,
+  name: ByteName,
+  keys: readonly string[] = listXattrsAt(from, name),
+): void {
+  for (const key of keys) {
     const value = getXattrAt(from, name, key);
     if (value === undefined) continue;
     const code = setXattrAt(to, name, key, value);

@@ -84,14 +84,19 @@ async function countBelow(dirFd: number, baseFd: number | undefined, count: Coun
   }
 }
 
-/** A file of a snapshot that nobody touched is the same inode, changed last at the same time. */
+/**
+ * A file of a snapshot that nobody touched is the same inode, changed last at the same time; one that has only got
+ * or lost another name too.
+ */
 function isSame(one: FileStat, other: FileStat): boolean {
   if (one.mode !== other.mode || one.uid !== other.uid || one.gid !== other.gid) return false;
   if (isDirectory(one)) return true;
-  const { seconds, nanos } = other.ctime;
-  return one.inode === other.inode && one.size === other.size && one.ctime.seconds === seconds &&
-    one.ctime.nanos === nanos;
+  if (one.inode !== other.inode || one.size !== other.size) return false;
+  return one.links === other.links ? isAt(one.ctime, other.ctime) : isAt(one.mtime, other.mtime);
 }
+
+const isAt = (one: FileStat["ctime"], other: FileStat["ctime"]) =>
+  one.seconds === other.seconds && one.nanos === other.nanos;
 
 const cname = new CName();
 

@@ -54,12 +54,16 @@ export async function withBoth(
   await work({ ours, theirs, scratch, image });
 }
 
-/** busybox in three layers: the second one changes and deletes files of the first, the third one of both. */
+/** busybox in three layers of every kind of file: the second one changes and deletes what the first one has, the third one of both. */
 export async function layeredBusybox(scratch: Scratch): Promise<Layout> {
   const layer = (n: number) => scratch.join(`layer${n}`);
   await busyboxRootfs(layer(1));
   const script = `
     mkdir -p "$1/data/kept" "$1/data/gone"; head -c 50000 /dev/urandom >"$1/data/kept/a"; echo x >"$1/data/gone/b"
+    mknod "$1/data/char" c 1 3; mkfifo -m 0604 "$1/data/fifo"; ln "$1/data/kept/a" "$1/data/hard"; ln -s /data "$1/link"
+    cp /bin/busybox "$1/data/setid"; chown 7:8 "$1/data/setid"; chmod 6755 "$1/data/setid"; mkdir -m 2775 "$1/shared"
+    cp /bin/busybox "$1/data/caps"; setcap cap_net_raw=ep "$1/data/caps"; setfattr -n user.note -v hi "$1/shared"
+    echo odd >"$1/data/$(printf 'raw\\377name')"; touch -d '2001-02-03 04:04:05.006789012 UTC' "$1/data/char" "$1/shared"
     mkdir -p "$2/data/kept" "$2/etc"; : >"$2/data/.wh.gone"; echo second >"$2/data/kept/b"; echo motd >"$2/etc/motd"
     mkdir -p "$3/data/gone" "$3/data/kept"; : >"$3/data/kept/.wh..wh..opq"; echo third >"$3/data/gone/c"`;
   await must("sh", ["-ec", script, "sh", layer(1), layer(2), layer(3)]);
