@@ -40,7 +40,7 @@ function plugins(
   skipped: ReadonlyMap<string, string>,
 ): Plugin[] {
   const grpc = ["containers", "content", "diff", "events", "healthcheck", "images", "introspection", "leases"]
-    .concat("namespaces", "snapshots", "streaming", "tasks", "transfer", "version");
+    .concat("namespaces", "sandboxes", "snapshots", "streaming", "tasks", "transfer", "version");
   return [
     plugin("io.containerd.content.v1", "content", {
       root: `${config.root}/content`,

@@ -10,6 +10,7 @@ import {
   ImageStore,
   LeaseStore,
   NamespaceStore,
+  SandboxStore,
   SnapshotStore,
 } from "../metadata/mod.ts";
 import type { Service } from "../rpc/service.ts";
@@ -25,6 +26,7 @@ import {
   introspectionService,
   leasesService,
   namespacesService,
+  sandboxStoreService,
   snapshotsService,
   streamingService,
   Streams,
@@ -106,6 +108,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
     introspectionService(identity),
     leasesService(leases, collector),
     namespacesService(namespaces),
+    sandboxStoreService(new SandboxStore(db)),
     snapshotsService(snapshots),
     streamingService(streams),
     tasksService(tasks),

@@ -11,8 +11,8 @@ import type { Labels } from "./labels.ts";
 import { expireLabel, isExpired } from "./leases.ts";
 import * as schema from "./schema.ts";
 
-/** Kinds of things that may be garbage, and containers, which only others' back references name. */
-export type NodeKind = "lease" | "image" | "container" | "snapshot" | "ingest" | "content";
+/** Kinds of things that may be garbage, and containers and sandboxes, which only refer to others. */
+export type NodeKind = "lease" | "image" | "container" | "sandbox" | "snapshot" | "ingest" | "content";
 
 /** A node: its kind and its key in its table. A flat node counts, but what its labels name does not. */
 export interface Node {
@@ -80,6 +80,9 @@ export function* references(reader: Reader, node: Node): Generator<Node> {
       yield* named(namespace, labels, "ref");
       return;
     }
+    case "sandbox":
+      yield* named(namespace, reader.get(schema.sandboxes, node.key)?.labels ?? {}, "ref");
+      return;
     case "lease":
       yield* leaseReferences(reader, node);
   }
@@ -108,6 +111,8 @@ export function isRootNode(reader: Reader, { kind, key }: Node, time: number): b
   switch (kind) {
     case "container":
       return reader.has(schema.containers, key);
+    case "sandbox":
+      return reader.has(schema.sandboxes, key);
     case "image": {
       const end = timeOf(reader.get(schema.images, key)?.labels[expireLabel]);
       return end === undefined || time <= end;
@@ -137,6 +142,7 @@ export const nodeTables = {
   lease: schema.leases,
   image: schema.images,
   container: schema.containers,
+  sandbox: schema.sandboxes,
   snapshot: schema.snapshots,
   ingest: schema.ingests,
   content: schema.content,

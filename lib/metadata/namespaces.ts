@@ -74,7 +74,7 @@ export class NamespaceStore {
   /**
    * Deletes a namespace with its leases and ingests.
    *
-   * @throws FailedPrecondition, listing what is left, unless it has no images, blobs, containers and snapshots
+   * @throws FailedPrecondition, listing what is left, unless it has no images, blobs, containers, sandboxes and snapshots
    */
   async delete(name: string): Promise<void> {
     await this.#db.write((tx) => {
@@ -100,6 +100,7 @@ function contents(tx: Reader, name: string): string[] {
   if (tx.list(schema.images, [name]).length > 0) left.push("images");
   if (tx.list(schema.content, [name]).length > 0) left.push("blobs");
   if (tx.list(schema.containers, [name]).length > 0) left.push("containers");
+  if (tx.list(schema.sandboxes, [name]).length > 0) left.push("sandboxes");
   const snapshotters = new Set(tx.list(schema.snapshots, [name]).map(([key]) => key[1]!));
   for (const snapshotter of snapshotters) {
     left.push(`snapshots on ${JSON.stringify(snapshotter)} snapshotter`);

@@ -5,6 +5,7 @@ import { Image } from "../api/services/images/v1/images.ts";
 import { Lease, Resource } from "../api/services/leases/v1/leases.ts";
 import { Namespace } from "../api/services/namespaces/v1/namespace.ts";
 import type { Kind } from "../snapshots/mod.ts";
+import { Sandbox } from "../api/types/sandbox.ts";
 import { json, table } from "./database.ts";
 
 /** A write under way. Its bytes are in `content/ingest/<key>`. */
@@ -43,6 +44,8 @@ export const namespaces = table<Namespace>("namespaces", Namespace);
 export const images = table<Image>("images", Image);
 /** [namespace, id] */
 export const containers = table<Container>("containers", Container);
+/** [namespace, id] */
+export const sandboxes = table<Sandbox>("sandboxes", Sandbox);
 /** [namespace, id] */
 export const leases = table<Lease>("leases", Lease);
 /** [namespace, lease id, resource type, resource id] */

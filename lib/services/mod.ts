@@ -8,6 +8,7 @@ export { imagesService } from "./images.ts";
 export { type Identity, introspectionService } from "./introspection.ts";
 export { leasesService } from "./leases.ts";
 export { namespacesService } from "./namespaces.ts";
+export { sandboxStoreService } from "./sandbox_store.ts";
 export { snapshotsService } from "./snapshots.ts";
 export { streamingService, Streams } from "./streaming.ts";
 export { tasksService } from "./tasks.ts";
