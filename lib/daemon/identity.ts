@@ -39,7 +39,17 @@ function plugins(
   snapshotters: readonly string[],
   skipped: ReadonlyMap<string, string>,
 ): Plugin[] {
-  const grpc = ["containers", "content", "diff", "events", "healthcheck", "images", "introspection", "leases"]
+  const grpc = [
+    "containers",
+    "content",
+    "diff",
+    "events",
+    "healthcheck",
+    "images",
+    "introspection",
+    "leases",
+    "mounts",
+  ]
     .concat("namespaces", "sandboxes", "snapshots", "streaming", "tasks", "transfer", "version");
   return [
     plugin("io.containerd.content.v1", "content", {
@@ -52,6 +62,8 @@ function plugins(
     ...Array.from(skipped, ([name, why]) => withoutLoad(plugin("io.containerd.snapshotter.v1", name), why)),
     plugin("io.containerd.metadata.v1", "bolt", { policy: "shared" }),
     plugin("io.containerd.gc.v1", "scheduler"),
+    plugin("io.containerd.mount-manager.v1", "bolt"),
+    plugin("io.containerd.mount-handler.v1", "loop"),
     plugin("io.containerd.differ.v1", "walking"),
     plugin("io.containerd.runtime.v2", "task"),
     plugin("io.containerd.event.v1", "exchange"),

@@ -13,6 +13,7 @@ import {
   SandboxStore,
   SnapshotStore,
 } from "../metadata/mod.ts";
+import { MountManager } from "../mounts/mod.ts";
 import type { Service } from "../rpc/service.ts";
 import { logLabel } from "../labels.ts";
 import { Restarter, TaskManager } from "../runtime/mod.ts";
@@ -25,6 +26,7 @@ import {
   imagesService,
   introspectionService,
   leasesService,
+  mountsService,
   namespacesService,
   sandboxStoreService,
   snapshotsService,
@@ -63,8 +65,9 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
   const leases = new LeaseStore(db);
   const content = new ContentStore(db, blobs, exchange);
   const snapshots = new SnapshotStore(db, snapshotters.opened, exchange);
+  const mounts = await MountManager.open(db, { root: `${config.state}/mounts`, places: [config.root] });
   const collector = stack.adopt(
-    new GarbageCollector(db, [content, snapshots], {
+    new GarbageCollector(db, [content, mounts, snapshots], {
       publisher: exchange,
       onError: (error) => log("error", "garbage collection failed", { error: messageOf(error) }),
     }),
@@ -107,6 +110,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
     imagesService(images, collector),
     introspectionService(identity),
     leasesService(leases, collector),
+    mountsService(mounts),
     namespacesService(namespaces),
     sandboxStoreService(new SandboxStore(db)),
     snapshotsService(snapshots),

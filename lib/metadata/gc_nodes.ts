@@ -12,7 +12,15 @@ import { expireLabel, isExpired } from "./leases.ts";
 import * as schema from "./schema.ts";
 
 /** Kinds of things that may be garbage, and containers and sandboxes, which only refer to others. */
-export type NodeKind = "lease" | "image" | "container" | "sandbox" | "snapshot" | "ingest" | "content";
+export type NodeKind =
+  | "lease"
+  | "image"
+  | "container"
+  | "sandbox"
+  | "snapshot"
+  | "mount"
+  | "ingest"
+  | "content";
 
 /** A node: its kind and its key in its table. A flat node counts, but what its labels name does not. */
 export interface Node {
@@ -60,6 +68,8 @@ export function* references(reader: Reader, node: Node): Generator<Node> {
     case "snapshot":
       yield* snapshotReferences(node, reader.get(schema.snapshots, node.key));
       return;
+    case "mount":
+      return;
     case "ingest": {
       const expected = reader.get(schema.ingests, node.key)?.expected;
       if (expected) yield { kind: "content", key: [namespace, expected] };
@@ -101,6 +111,7 @@ function* leaseReferences(reader: Reader, { key }: Node): Generator<Node> {
   for (const [[, , type, id]] of reader.list(schema.leaseResources, key)) {
     const [kind, snapshotter] = type!.split("/");
     if (kind === "content") yield { kind, key: [namespace, id!], flat };
+    else if (kind === "mounts") yield { kind: "mount", key: [namespace, id!] };
     else if (kind === "ingests") yield { kind: "ingest", key: [namespace, id!] };
     else if (kind === "snapshots") yield { kind: "snapshot", key: [namespace, snapshotter!, id!], flat };
   }
@@ -125,6 +136,8 @@ export function isRootNode(reader: Reader, { kind, key }: Node, time: number): b
       return isRoot(reader.get(schema.content, key)?.labels ?? {}, time);
     case "snapshot":
       return isRoot(reader.get(schema.snapshots, key)?.labels ?? {}, time);
+    case "mount":
+      return isRoot(reader.get(schema.mounts, key)?.labels ?? {}, time);
     case "ingest":
       return isUnderWay(reader, key, reader.get(schema.ingests, key), time);
   }
@@ -144,6 +157,7 @@ export const nodeTables = {
   container: schema.containers,
   sandbox: schema.sandboxes,
   snapshot: schema.snapshots,
+  mount: schema.mounts,
   ingest: schema.ingests,
   content: schema.content,
 } as const;
@@ -152,5 +166,6 @@ export const nodeTables = {
 export function labelsOf(reader: Reader, { kind, key }: Node): Labels {
   if (kind === "content") return reader.get(schema.content, key)?.labels ?? {};
   if (kind === "snapshot") return reader.get(schema.snapshots, key)?.labels ?? {};
+  if (kind === "mount") return reader.get(schema.mounts, key)?.labels ?? {};
   return {};
 }

@@ -72,7 +72,7 @@ export class NamespaceStore {
   }
 
   /**
-   * Deletes a namespace with its leases and ingests.
+   * Deletes a namespace with its leases, ingests and mounts.
    *
    * @throws FailedPrecondition, listing what is left, unless it has no images, blobs, containers, sandboxes and snapshots
    */
@@ -88,6 +88,7 @@ export class NamespaceStore {
       clear(tx, schema.leaseResources, [name]);
       clear(tx, schema.leases, [name]);
       clear(tx, schema.ingests, [name]);
+      clear(tx, schema.mounts, [name]);
       tx.delete(schema.namespaces, [name]);
     });
     const event = anyOf("containerd.events.NamespaceDelete", NamespaceDelete, { name });

@@ -13,4 +13,5 @@ export * from "./fifo.ts";
 export * from "./disk.ts";
 export * from "./copy.ts";
 export * from "./btrfs.ts";
+export * from "./loop.ts";
 export * from "./unix_socket.ts";
