@@ -113,6 +113,50 @@ Deno.test("overlay options longer than a page mount, wherever their layers are, 
   assert.deepEqual(namesLeft(b.scratch.path), []);
 });
 
+Deno.test("an overlay of 400 layers mounts, the nearest first, with the flags that its options ask for", async () => {
+  await using b = await bench();
+  const at = (name: string) => b.scratch.join(name);
+  const layers = Array.from({ length: 400 }, (_, n) => at(`layer${n}/${"x".repeat(30)}`));
+  for (const [n, layer] of layers.entries()) {
+    await Deno.mkdir(layer, { recursive: true });
+    await Deno.writeTextFile(`${layer}/file${n}`, "");
+    await Deno.writeTextFile(`${layer}/same`, `${n}`);
+  }
+  for (const name of ["upper", "work"]) await Deno.mkdir(at(name));
+  const own = [`workdir=${at("work")}`, `upperdir=${at("upper")}`];
+  const mount = (...options: string[]): Mount => ({
+    type: "overlay",
+    source: "overlay",
+    target: "",
+    options,
+  });
+  mountAll([mount("index=off", ...own, `lowerdir=${layers.join(":")}`, "nosuid", "nodev")], b.target);
+  assert.equal([...Deno.readDirSync(b.target)].length, 401);
+  assert.equal(await Deno.readTextFile(`${b.target}/same`), "0");
+  for (const one of ["nosuid", "nodev"]) assert.ok((await optionsOf(b.target)).includes(one), one);
+  await Deno.writeTextFile(`${b.target}/same`, "changed");
+  assert.equal(await Deno.readTextFile(at("upper/same")), "changed");
+  await unmountAll(b.target);
+  mountAll([mount("ro", `lowerdir=${layers.join(":")}`)], b.target);
+  await assert.rejects(Deno.writeTextFile(`${b.target}/new`, ""), /Read-only file system/);
+});
+
+Deno.test("layers whose paths are longer than the kernel takes one by one mount, too", async () => {
+  await using b = await bench();
+  const layers = Array.from(
+    { length: 40 },
+    (_, n) => b.scratch.join("d".repeat(200), "e".repeat(100), `${n}`),
+  );
+  for (const [n, layer] of layers.entries()) {
+    await Deno.mkdir(layer, { recursive: true });
+    await Deno.writeTextFile(`${layer}/file${n}`, "");
+  }
+  const options = [`lowerdir=${layers.join(":")}`];
+  mountAll([{ type: "overlay", source: "overlay", target: "", options }], b.target);
+  assert.equal([...Deno.readDirSync(b.target)].length, 40);
+  assert.deepEqual(namesLeft(b.scratch.path), []);
+});
+
 /** Short names of layers below `path` that were not taken away; other tests may be mounting, too. */
 function namesLeft(path: string): string[] {
   return [...Deno.readDirSync("/run")].map(({ name }) => name).filter((name) => {
