@@ -4,19 +4,19 @@ import { Code } from "../errors.ts";
 import type { Identity } from "../services/mod.ts";
 import type { Config } from "./config.ts";
 import { logsBelow } from "./logs.ts";
+import type { Snapshotters } from "./snapshotters.ts";
 
-/** The daemon's identity; its uuid is kept in the root. `skipped` says why a snapshotter isn't there. */
+/** The daemon's identity; its uuid is kept in the root. */
 export async function identify(
   config: Config,
-  snapshotters: readonly string[],
-  skipped: ReadonlyMap<string, string> = new Map(),
+  snapshotters: Pick<Snapshotters, "roots" | "skipped">,
 ): Promise<Identity> {
   const link = await Deno.readLink("/proc/self/ns/pid"); // pid:[4026531836]
   return {
     uuid: await keptUuid(`${config.root}/uuid`),
     pid: Deno.pid,
     pidns: BigInt(/\d+/.exec(link)?.[0] ?? 0),
-    plugins: plugins(config, snapshotters, skipped),
+    plugins: plugins(config, snapshotters),
   };
 }
 
@@ -36,8 +36,7 @@ async function keptUuid(path: string): Promise<string> {
 /** Parts by the names that containerd gives them: clients look for snapshotters, differs and runtimes here. */
 function plugins(
   config: Config,
-  snapshotters: readonly string[],
-  skipped: ReadonlyMap<string, string>,
+  { roots, skipped }: Pick<Snapshotters, "roots" | "skipped">,
 ): Plugin[] {
   const grpc = [
     "containers",
@@ -56,9 +55,7 @@ function plugins(
       root: `${config.root}/content`,
       logs: logsBelow(config.root),
     }),
-    ...snapshotters.map((name) =>
-      plugin("io.containerd.snapshotter.v1", name, { root: `${config.root}/snapshots/${name}` })
-    ),
+    ...Array.from(roots, ([name, root]) => plugin("io.containerd.snapshotter.v1", name, { root })),
     ...Array.from(skipped, ([name, why]) => withoutLoad(plugin("io.containerd.snapshotter.v1", name), why)),
     plugin("io.containerd.metadata.v1", "bolt", { policy: "shared" }),
     plugin("io.containerd.gc.v1", "scheduler"),

@@ -57,7 +57,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
   const exchange = createExchange();
   const db = stack.adopt(await Database.open(`${config.root}/metadata.kv`), (db) => db.close());
   const blobs = await BlobStore.open(`${config.root}/content`);
-  const snapshotters = stack.use(await openSnapshotters(config.root));
+  const snapshotters = stack.use(await openSnapshotters(config));
 
   const namespaces = new NamespaceStore(db, exchange);
   const images = new ImageStore(db, exchange);
@@ -101,7 +101,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
       onError: (what, error) => log("error", what, { error: messageOf(error) }),
     }),
   );
-  const identity = await identify(config, snapshots.names, snapshotters.skipped);
+  const identity = await identify(config, snapshotters);
   const services = [
     containersService(containers, (scope, id) => removeLogs(config.root, scope, id)),
     contentService(content, () => collector.schedule()),

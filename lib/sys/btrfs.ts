@@ -7,7 +7,7 @@ import { check, cstring, libc } from "./libc.ts";
 import { closeFd, openDirectory } from "./files.ts";
 
 const symbols = { ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" } } as const;
-const c = libc({ ...symbols, statfs: { parameters: ["buffer", "buffer"], result: "i32" } });
+const c = libc(symbols);
 // A snapshot waits for the disk, so it has a thread; errno is lost there, hence the retry when it fails.
 const slow = libc({ ioctl: { ...symbols.ioctl, nonblocking: true } });
 
@@ -22,18 +22,10 @@ const SUBVOL_SETFLAGS = 0x4008941an;
 
 const argumentSize = 4096;
 const READ_ONLY = 2n;
-const SUPER_MAGIC = 0x9123683en;
 const ROOT_TREE = 1n;
 const ROOT_ITEM = 132;
 /** The inode of every subvolume's root directory. */
 export const subvolumeInode = 256n;
-
-/** Whether a directory is on btrfs. */
-export function isBtrfs(path: string): boolean {
-  const answer = new Uint8Array(256);
-  check(c.statfs(cstring(path), answer), `statfs ${path}`);
-  return new DataView(answer.buffer).getBigUint64(0, true) === SUPER_MAGIC;
-}
 
 /** The arguments of a call on the subvolume `name`, which has its place at `offset`. */
 function named(name: string, offset: number): Uint8Array<ArrayBuffer> {

@@ -276,6 +276,13 @@ export function listDirectoryFd(fd: number): string[] {
   }
 }
 
+/** Whether the file system says in an open directory what its entries are (d_type); its own `.` is one. */
+export function tellsTypes(fd: number): boolean {
+  const buffer = new Uint8Array(4096);
+  const filled = succeed(result(c.getdents64(fd, buffer, word(buffer.length))), "getdents64");
+  return filled > 18 && buffer[18] !== 0;
+}
+
 /** Bytes as a string with one character (0-255) for each; the reverse of {@linkcode CName}. */
 export function bytesToText(bytes: Uint8Array, start: number, end: number): string {
   let text = "";

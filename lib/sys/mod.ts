@@ -14,4 +14,5 @@ export * from "./disk.ts";
 export * from "./copy.ts";
 export * from "./btrfs.ts";
 export * from "./loop.ts";
+export * from "./statfs.ts";
 export * from "./unix_socket.ts";

@@ -1,6 +1,14 @@
 /** The native and btrfs snapshotters through the built ctr, Debian's ctr, and beside Debian's containerd. */
 import assert from "node:assert/strict";
-import { type Longshore, must, startLongshore } from "../../harness/mod.ts";
+import {
+  ctrPath,
+  type Longshore,
+  mountBtrfs,
+  must,
+  run,
+  Scratch,
+  startLongshore,
+} from "../../harness/mod.ts";
 import { compareTrees, type Difference, readTree } from "../../harness/tree.ts";
 import { layeredBusybox, out, rows, snapshotters, withBoth } from "./support.ts";
 
@@ -12,8 +20,10 @@ for (const name of snapshotters) {
       const [here, there] = [scratch.join("here"), scratch.join("there")];
       for (const [daemon, target] of [[ours, here], [theirs, there]] as const) {
         await Deno.mkdir(target);
-        const view = ["snapshots", ...flag, "view", "-t", target, "view", await topOf(daemon, flag)];
-        await must("sh", ["-c", await out(daemon.ctr(view))]);
+        const snapshots = (...args: string[]) => out(daemon.ctr(["snapshots", ...flag, ...args]));
+        await snapshots("view", "view", await topOf(daemon, flag));
+        await snapshots("label", "view", root);
+        await must("sh", ["-c", await snapshots("mounts", target, "view")]);
       }
       const tree = readTree(here);
       // The root has the time of unpacking; Debian's copies of directories have the time of copying.
@@ -75,6 +85,7 @@ for (const name of snapshotters) {
       const leaf = await topOf(ours, flag);
       await snapshots("prepare", "active", leaf);
       await snapshots("view", "view", leaf);
+      await snapshots("label", "view", root);
       for (const key of ["active", "view"]) {
         const [here, there] = await snapshots("mounts", "/mnt/x", key);
         assert.equal(shape(here), shape(there));
@@ -89,6 +100,9 @@ for (const name of snapshotters) {
     });
   });
 }
+
+/** The label of what no collection takes: nothing else refers to a view. */
+const root = "containerd.io/gc.root=test";
 
 /** The only snapshot that is nobody's parent. */
 async function topOf(daemon: Pick<Longshore, "ctr">, flag: string[]): Promise<string> {
@@ -114,6 +128,35 @@ function near([key, size, inodes]: string[], [otherKey, otherSize, otherInodes]:
   const [one, other] = [Number(size), Number(otherSize)];
   assert.ok(Math.abs(one - other) <= 4096 * Number(inodes), `${key}: ${one} bytes here, ${other} there`);
 }
+
+Deno.test("a snapshotter's directory and options are taken from the configuration, and a wrong one is named", async () => {
+  await using scratch = await Scratch.make("shm");
+  await mountBtrfs(scratch.join("elsewhere"));
+  const table = (name: string, text: string) => `[plugins."io.containerd.snapshotter.v1.${name}"]\n${text}\n`;
+  const root = scratch.join("elsewhere", "snapshots");
+  const config = table("btrfs", `root_path = "${root}/"`) +
+    table("overlayfs", 'mount_options = ["volatile"]');
+  await using ours = await startLongshore({ where: "shm", config });
+  const details = await out(ours.goCtr(["plugins", "ls", "-d", "id==btrfs"]));
+  assert.match(details, new RegExp(`root\\s+${root}\n`));
+  const inBtrfs = (...args: string[]) => out(ours.ctr(["snapshots", "--snapshotter", "btrfs", ...args]));
+  await inBtrfs("prepare", "active");
+  assert.equal([...Deno.readDirSync(root)].length, 1);
+  await inBtrfs("rm", "active");
+  await out(ours.ctr(["snapshots", "prepare", "active"]));
+  await out(ours.ctr(["snapshots", "commit", "one", "active"]));
+  await out(ours.ctr(["snapshots", "prepare", "active", "one"]));
+  assert.match(await out(ours.ctr(["snapshots", "mounts", "/mnt", "active"])), /volatile/);
+
+  const wrong = scratch.join("wrong.toml");
+  await Deno.writeTextFile(wrong, table("native", 'root_path = "relative"'));
+  const places = ["--root", scratch.join("root"), "--state", scratch.join("state")];
+  const refused = await run(ctrPath, ["daemon", ...places, "--config", wrong]);
+  assert.match(
+    refused.stderr,
+    /root_path of plugins."io.containerd.snapshotter.v1.native" is not an absolute path/,
+  );
+});
 
 Deno.test("btrfs: where the root isn't on btrfs both ctrs list it as skipped, and why", async () => {
   await using ours = await startLongshore({ where: "shm" });
