@@ -154,22 +154,6 @@ function call(source: string, target: string, type: string, bits: bigint, data: 
 const UMOUNT_NOFOLLOW = 8;
 const MNT_DETACH = 2;
 
-/** Runs `work` on a directory of its own where `mounts` are mounted meanwhile. */
-export async function withTempMount<T>(
-  mounts: readonly Mount[],
-  work: (dir: string) => Promise<T>,
-): Promise<T> {
-  const dir = await Deno.makeTempDir({ prefix: "longshore-mount-" });
-  try {
-    mountAll(mounts, dir);
-    return await work(dir);
-  } finally {
-    await unmountAll(dir);
-    // Only the empty mount point: were something still mounted, its files would go too.
-    await Deno.remove(dir);
-  }
-}
-
 /** Takes away everything mounted at `target`; nothing there is fine. A busy mount is detached. */
 export async function unmountAll(target: string): Promise<void> {
   const path = cstring(target);

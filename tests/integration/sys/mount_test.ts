@@ -89,6 +89,41 @@ Deno.test("withTempMount leaves no mount, whether its work succeeds or not", asy
   assert.equal(await Deno.readTextFile(`${b.source}/f`), "here");
 });
 
+Deno.test("withTempMount shows what is mounted in its source, and is nowhere to be seen where nothing is", async () => {
+  await using b = await bench();
+  const shown = (dir: string) =>
+    Deno.readTextFile("/proc/self/mountinfo").then((table) => table.includes(dir));
+  const name = crypto.randomUUID();
+  const tmpfs: Mount = { type: "tmpfs", source: name, target: "", options: [] };
+  await withTempMount([tmpfs], async (dir) => {
+    await Deno.writeTextFile(`${dir}/f`, "");
+    assert.equal(await shown(name), false);
+  });
+  await Deno.mkdir(`${b.source}/inner`);
+  mountAll([tmpfs], `${b.source}/inner`);
+  await Deno.writeTextFile(`${b.source}/inner/g`, "in it");
+  await withTempMount([b.bind("rbind")], async (dir) => {
+    assert.equal(await Deno.readTextFile(`${dir}/inner/g`), "in it");
+    assert.equal(await shown(dir), true);
+  });
+  await unmountAll(`${b.source}/inner`);
+});
+
+Deno.test("what withTempMount has mounted ends with a process that is killed", async () => {
+  await using b = await bench();
+  const script = new URL("killed_mounter.ts", import.meta.url).pathname;
+  const options = { args: ["run", "-A", script, b.source], stdout: "piped" as const };
+  const child = new Deno.Command(Deno.execPath(), options).spawn();
+  const said = await child.stdout.getReader().read();
+  assert.equal(new TextDecoder().decode(said.value), "here\n");
+  child.kill("SIGKILL");
+  await child.status;
+  const table = await Deno.readTextFile("/proc/self/mountinfo");
+  assert.equal(table.includes(b.source), false);
+  // Nothing holds its file system either.
+  assert.deepEqual(mountsBelow(b.scratch.path), []);
+});
+
 Deno.test("overlay options longer than a page mount, wherever their layers are, and leave no names behind", async () => {
   await using b = await bench();
   const long = b.scratch.join("d".repeat(60));
