@@ -60,6 +60,7 @@ function plugins(
     plugin("io.containerd.metadata.v1", "bolt", { policy: "shared" }),
     plugin("io.containerd.gc.v1", "scheduler"),
     plugin("io.containerd.mount-manager.v1", "bolt"),
+    plugin("io.containerd.sandbox.store.v1", "local"),
     plugin("io.containerd.mount-handler.v1", "loop"),
     plugin("io.containerd.differ.v1", "walking"),
     plugin("io.containerd.runtime.v2", "task"),

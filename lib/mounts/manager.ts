@@ -49,6 +49,8 @@ export class MountManager {
   readonly #numbers: Numbers;
   /** Directories whose record is still to come. */
   readonly #pending = new Set<string>();
+  /** Directories whose mounts are being taken away. */
+  readonly #going = new Map<string, Promise<void>>();
   /** Activations and deactivations under way, by name. */
   readonly #busy = new Map<string, Promise<unknown>>();
 
@@ -147,7 +149,7 @@ export class MountManager {
         releaseFromLease(tx, { ...scope, lease: record.lease }, resource(name));
         return record;
       });
-      await unmountIn(this.#dirOf(id));
+      await this.#unmount(id);
     });
   }
 
@@ -189,9 +191,16 @@ export class MountManager {
     // Looked at in one moment: what is there by then has a record, is about to get one, or is left over.
     const kept = new Set([...this.#pending, ...this.#db.list(schema.mounts).map(([, { id }]) => id)]);
     const left = names.filter((id) => /^\d+$/.test(id) && !kept.has(id));
-    const results = await Promise.allSettled(left.map((id) => unmountIn(this.#dirOf(id))));
+    const results = await Promise.allSettled(left.map((id) => this.#unmount(id)));
     const failed = results.find((result) => result.status === "rejected");
     if (failed) throw failed.reason;
+  }
+
+  /** A sweep and a deactivation may come to the same one: it is done once. */
+  #unmount(id: string): Promise<void> {
+    const going = this.#going.get(id) ?? unmountIn(this.#dirOf(id)).finally(() => this.#going.delete(id));
+    this.#going.set(id, going);
+    return going;
   }
 
   #dirOf(id: string): string {
@@ -206,7 +215,7 @@ export class MountManager {
       await Deno.mkdir(dir, { mode: 0o700 });
       return await work(dir);
     } catch (error) {
-      await unmountIn(dir);
+      await this.#unmount(id);
       throw error;
     } finally {
       this.#pending.delete(id);

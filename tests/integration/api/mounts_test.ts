@@ -227,6 +227,38 @@ Deno.test("what fails half way leaves nothing, and what can't be is refused", ()
     await mounts.deactivate({ name: "same" });
   }));
 
+Deno.test("many come and go while collections run, and nothing is left", () =>
+  overBothWithLoops(async (connect, name, daemon) => {
+    await using channel = await connect();
+    const namespace = `many-${name}`;
+    const mounts = channel.stub(MountsDefinition, { namespace });
+    const image = `${daemon.root}/many-${name}.img`;
+    await Deno.writeFile(image, new Uint8Array(1 << 20));
+    const one = async (n: number) => {
+      for (let turn = 0; turn < 3; turn++) {
+        const loop = mountOf("loop", image, "ro");
+        await mounts.activate({
+          name: `m${n}`,
+          mounts: [loop, tmpfs],
+          labels: n % 2 ? kept : {},
+          temporary: true,
+        });
+        // Without a label a collection may have been quicker.
+        await mounts.deactivate({ name: `m${n}` }).catch((error) => {
+          if (n % 2 || !isError(error, Code.NotFound)) throw error;
+        });
+      }
+    };
+    const collections = async () => {
+      for (let turn = 0; turn < 5; turn++) await collect(channel, namespace);
+    };
+    await Promise.all([collections(), ...Array.from({ length: 6 }, (_, n) => one(n))]);
+    await collect(channel, namespace);
+    assert.deepEqual(await Array.fromAsync(mounts.list({})), []);
+    assert.deepEqual([...Deno.readDirSync(`${daemon.state}/mounts`)], []);
+    assert.deepEqual(await loopsOf(daemon.root), []);
+  }));
+
 Deno.test("activations outlive a crash of the daemon, and what it left half done goes", () =>
   overBothWithLoops(async (connect, name, daemon) => {
     const namespace = `crash-${name}`;
