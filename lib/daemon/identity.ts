@@ -38,18 +38,8 @@ function plugins(
   config: Config,
   { roots, skipped }: Pick<Snapshotters, "roots" | "skipped">,
 ): Plugin[] {
-  const grpc = [
-    "containers",
-    "content",
-    "diff",
-    "events",
-    "healthcheck",
-    "images",
-    "introspection",
-    "leases",
-    "mounts",
-  ]
-    .concat("namespaces", "sandboxes", "snapshots", "streaming", "tasks", "transfer", "version");
+  const grpc = ["containers", "content", "diff", "events", "healthcheck", "images", "introspection", "leases"]
+    .concat("mounts", "namespaces", "sandboxes", "snapshots", "streaming", "tasks", "transfer", "version");
   return [
     plugin("io.containerd.content.v1", "content", {
       root: `${config.root}/content`,
