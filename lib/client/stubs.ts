@@ -6,7 +6,9 @@ import { EventsDefinition } from "../api/services/events/v1/events.ts";
 import { ImagesDefinition } from "../api/services/images/v1/images.ts";
 import { IntrospectionDefinition } from "../api/services/introspection/v1/introspection.ts";
 import { LeasesDefinition } from "../api/services/leases/v1/leases.ts";
+import { MountsDefinition } from "../api/services/mounts/v1/mounts.ts";
 import { NamespacesDefinition } from "../api/services/namespaces/v1/namespace.ts";
+import { StoreDefinition } from "../api/services/sandbox/v1/sandbox.ts";
 import { SnapshotsDefinition } from "../api/services/snapshots/v1/snapshots.ts";
 import { StreamingDefinition } from "../api/services/streaming/v1/streaming.ts";
 import { TasksDefinition } from "../api/services/tasks/v1/tasks.ts";
@@ -23,7 +25,9 @@ const definitions = {
   images: ImagesDefinition,
   introspection: IntrospectionDefinition,
   leases: LeasesDefinition,
+  mounts: MountsDefinition,
   namespaces: NamespacesDefinition,
+  sandboxes: StoreDefinition,
   snapshots: SnapshotsDefinition,
   streaming: StreamingDefinition,
   tasks: TasksDefinition,

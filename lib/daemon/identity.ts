@@ -1,11 +1,16 @@
 /** What the daemon tells of itself: who it is and which parts it has. */
 import type { Plugin } from "../api/services/introspection/v1/introspection.ts";
+import { Code } from "../errors.ts";
 import type { Identity } from "../services/mod.ts";
 import type { Config } from "./config.ts";
 import { logsBelow } from "./logs.ts";
+import type { Snapshotters } from "./snapshotters.ts";
 
 /** The daemon's identity; its uuid is kept in the root. */
-export async function identify(config: Config, snapshotters: readonly string[]): Promise<Identity> {
+export async function identify(
+  config: Config,
+  snapshotters: Pick<Snapshotters, "roots" | "skipped">,
+): Promise<Identity> {
   const link = await Deno.readLink("/proc/self/ns/pid"); // pid:[4026531836]
   return {
     uuid: await keptUuid(`${config.root}/uuid`),
@@ -29,19 +34,24 @@ async function keptUuid(path: string): Promise<string> {
 }
 
 /** Parts by the names that containerd gives them: clients look for snapshotters, differs and runtimes here. */
-function plugins(config: Config, snapshotters: readonly string[]): Plugin[] {
+function plugins(
+  config: Config,
+  { roots, skipped }: Pick<Snapshotters, "roots" | "skipped">,
+): Plugin[] {
   const grpc = ["containers", "content", "diff", "events", "healthcheck", "images", "introspection", "leases"]
-    .concat("namespaces", "snapshots", "streaming", "tasks", "transfer", "version");
+    .concat("mounts", "namespaces", "sandboxes", "snapshots", "streaming", "tasks", "transfer", "version");
   return [
     plugin("io.containerd.content.v1", "content", {
       root: `${config.root}/content`,
       logs: logsBelow(config.root),
     }),
-    ...snapshotters.map((name) =>
-      plugin("io.containerd.snapshotter.v1", name, { root: `${config.root}/snapshots/${name}` })
-    ),
+    ...Array.from(roots, ([name, root]) => plugin("io.containerd.snapshotter.v1", name, { root })),
+    ...Array.from(skipped, ([name, why]) => withoutLoad(plugin("io.containerd.snapshotter.v1", name), why)),
     plugin("io.containerd.metadata.v1", "bolt", { policy: "shared" }),
     plugin("io.containerd.gc.v1", "scheduler"),
+    plugin("io.containerd.mount-manager.v1", "bolt"),
+    plugin("io.containerd.sandbox.store.v1", "local"),
+    plugin("io.containerd.mount-handler.v1", "loop"),
     plugin("io.containerd.differ.v1", "walking"),
     plugin("io.containerd.runtime.v2", "task"),
     plugin("io.containerd.event.v1", "exchange"),
@@ -57,4 +67,9 @@ function plugin(type: string, id: string, exports: Record<string, string> = {}):
   const platform = { os: "linux", architecture, variant: "", osVersion: "", osFeatures: [] };
   const platforms = platformBound.test(type) ? [platform] : [];
   return { type, id, requires: [], platforms, exports, capabilities: [], initErr: undefined };
+}
+
+/** Clients tell a part that doesn't suit this host from a broken one by the last two words. */
+function withoutLoad(plugin: Plugin, why: string): Plugin {
+  return { ...plugin, initErr: { code: Code.Unknown, message: `${why}: skip plugin`, details: [] } };
 }

@@ -10,8 +10,10 @@ import {
   ImageStore,
   LeaseStore,
   NamespaceStore,
+  SandboxStore,
   SnapshotStore,
 } from "../metadata/mod.ts";
+import { MountManager } from "../mounts/mod.ts";
 import type { Service } from "../rpc/service.ts";
 import { logLabel } from "../labels.ts";
 import { Restarter, TaskManager } from "../runtime/mod.ts";
@@ -24,7 +26,9 @@ import {
   imagesService,
   introspectionService,
   leasesService,
+  mountsService,
   namespacesService,
+  sandboxStoreService,
   snapshotsService,
   streamingService,
   Streams,
@@ -33,12 +37,12 @@ import {
   ttrpcEventsService,
   versionService,
 } from "../services/mod.ts";
-import { openOverlay } from "../snapshots/mod.ts";
 import { CheckpointPacker, LayerWorkers, Transfer } from "../transfer/mod.ts";
 import type { Config } from "./config.ts";
 import { identify } from "./identity.ts";
 import type { Log } from "./log.ts";
 import { removeLogs } from "./logs.ts";
+import { openSnapshotters } from "./snapshotters.ts";
 
 /** The opened rooms, as the API sees them. */
 export interface Rooms extends AsyncDisposable {
@@ -53,16 +57,17 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
   const exchange = createExchange();
   const db = stack.adopt(await Database.open(`${config.root}/metadata.kv`), (db) => db.close());
   const blobs = await BlobStore.open(`${config.root}/content`);
-  const overlay = stack.use(await openOverlay(`${config.root}/snapshots/overlayfs`));
+  const snapshotters = stack.use(await openSnapshotters(config));
 
   const namespaces = new NamespaceStore(db, exchange);
   const images = new ImageStore(db, exchange);
   const containers = new ContainerStore(db, exchange);
   const leases = new LeaseStore(db);
   const content = new ContentStore(db, blobs, exchange);
-  const snapshots = new SnapshotStore(db, [overlay], exchange);
+  const snapshots = new SnapshotStore(db, snapshotters.opened, exchange);
+  const mounts = await MountManager.open(db, { root: `${config.state}/mounts`, places: [config.root] });
   const collector = stack.adopt(
-    new GarbageCollector(db, [content, snapshots], {
+    new GarbageCollector(db, [content, mounts, snapshots], {
       publisher: exchange,
       onError: (error) => log("error", "garbage collection failed", { error: messageOf(error) }),
     }),
@@ -96,7 +101,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
       onError: (what, error) => log("error", what, { error: messageOf(error) }),
     }),
   );
-  const identity = await identify(config, snapshots.names);
+  const identity = await identify(config, snapshotters);
   const services = [
     containersService(containers, (scope, id) => removeLogs(config.root, scope, id)),
     contentService(content, () => collector.schedule()),
@@ -105,7 +110,9 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
     imagesService(images, collector),
     introspectionService(identity),
     leasesService(leases, collector),
+    mountsService(mounts),
     namespacesService(namespaces),
+    sandboxStoreService(new SandboxStore(db)),
     snapshotsService(snapshots),
     streamingService(streams),
     tasksService(tasks),

@@ -19,6 +19,8 @@ import { leaseResources } from "./schema.ts";
 /** A slice of work on the main thread. */
 const sliceMillis = 8;
 const kinds = Object.keys(nodeTables) as NodeKind[];
+/** What lives until somebody deletes it. */
+const lasting: readonly NodeKind[] = ["container", "sandbox"];
 const kindOfTable = new Map(kinds.map((kind) => [nodeTables[kind].name, kind]));
 
 /** Gives way to others whenever a slice is over. */
@@ -76,7 +78,7 @@ export class Marks {
     while (this.#step()) await pace();
     const garbage: Node[] = [];
     for (const node of this.#nodes()) {
-      if (node.kind !== "container" && !this.isLive(node)) garbage.push(node);
+      if (!lasting.includes(node.kind) && !this.isLive(node)) garbage.push(node);
       await pace();
     }
     return garbage;

@@ -11,8 +11,16 @@ import type { Labels } from "./labels.ts";
 import { expireLabel, isExpired } from "./leases.ts";
 import * as schema from "./schema.ts";
 
-/** Kinds of things that may be garbage, and containers, which only others' back references name. */
-export type NodeKind = "lease" | "image" | "container" | "snapshot" | "ingest" | "content";
+/** Kinds of things that may be garbage, and containers and sandboxes, which only refer to others. */
+export type NodeKind =
+  | "lease"
+  | "image"
+  | "container"
+  | "sandbox"
+  | "snapshot"
+  | "mount"
+  | "ingest"
+  | "content";
 
 /** A node: its kind and its key in its table. A flat node counts, but what its labels name does not. */
 export interface Node {
@@ -60,6 +68,8 @@ export function* references(reader: Reader, node: Node): Generator<Node> {
     case "snapshot":
       yield* snapshotReferences(node, reader.get(schema.snapshots, node.key));
       return;
+    case "mount":
+      return;
     case "ingest": {
       const expected = reader.get(schema.ingests, node.key)?.expected;
       if (expected) yield { kind: "content", key: [namespace, expected] };
@@ -80,6 +90,9 @@ export function* references(reader: Reader, node: Node): Generator<Node> {
       yield* named(namespace, labels, "ref");
       return;
     }
+    case "sandbox":
+      yield* named(namespace, reader.get(schema.sandboxes, node.key)?.labels ?? {}, "ref");
+      return;
     case "lease":
       yield* leaseReferences(reader, node);
   }
@@ -98,6 +111,7 @@ function* leaseReferences(reader: Reader, { key }: Node): Generator<Node> {
   for (const [[, , type, id]] of reader.list(schema.leaseResources, key)) {
     const [kind, snapshotter] = type!.split("/");
     if (kind === "content") yield { kind, key: [namespace, id!], flat };
+    else if (kind === "mounts") yield { kind: "mount", key: [namespace, id!] };
     else if (kind === "ingests") yield { kind: "ingest", key: [namespace, id!] };
     else if (kind === "snapshots") yield { kind: "snapshot", key: [namespace, snapshotter!, id!], flat };
   }
@@ -108,6 +122,8 @@ export function isRootNode(reader: Reader, { kind, key }: Node, time: number): b
   switch (kind) {
     case "container":
       return reader.has(schema.containers, key);
+    case "sandbox":
+      return reader.has(schema.sandboxes, key);
     case "image": {
       const end = timeOf(reader.get(schema.images, key)?.labels[expireLabel]);
       return end === undefined || time <= end;
@@ -120,6 +136,8 @@ export function isRootNode(reader: Reader, { kind, key }: Node, time: number): b
       return isRoot(reader.get(schema.content, key)?.labels ?? {}, time);
     case "snapshot":
       return isRoot(reader.get(schema.snapshots, key)?.labels ?? {}, time);
+    case "mount":
+      return isRoot(reader.get(schema.mounts, key)?.labels ?? {}, time);
     case "ingest":
       return isUnderWay(reader, key, reader.get(schema.ingests, key), time);
   }
@@ -137,7 +155,9 @@ export const nodeTables = {
   lease: schema.leases,
   image: schema.images,
   container: schema.containers,
+  sandbox: schema.sandboxes,
   snapshot: schema.snapshots,
+  mount: schema.mounts,
   ingest: schema.ingests,
   content: schema.content,
 } as const;
@@ -146,5 +166,6 @@ export const nodeTables = {
 export function labelsOf(reader: Reader, { kind, key }: Node): Labels {
   if (kind === "content") return reader.get(schema.content, key)?.labels ?? {};
   if (kind === "snapshot") return reader.get(schema.snapshots, key)?.labels ?? {};
+  if (kind === "mount") return reader.get(schema.mounts, key)?.labels ?? {};
   return {};
 }

@@ -92,7 +92,7 @@ export class LeaseStore {
     return this.#change(scope, id, (tx) => deleteLease(tx, scope.namespace, id));
   }
 
-  /** Adds a resource: "content", "ingests" or "snapshots/<snapshotter>". It need not exist. */
+  /** Adds a resource: "content", "ingests", "mounts" or "snapshots/<snapshotter>". It need not exist. */
   addResource(scope: Scope, id: string, resource: Resource): Promise<void> {
     return this.#change(scope, id, (tx) => {
       checkResource(resource);
@@ -131,6 +131,8 @@ function checkResource({ id, type }: Resource): void {
     if (rest.length > 0) throw invalidArgument(`invalid resource type ${type}`);
     const fault = kind === "content" ? digestFault(id) : undefined;
     if (fault) throw invalidArgument(`invalid content resource id ${id}: ${fault}`);
+  } else if (kind === "mounts") {
+    if (rest.length > 0) throw invalidArgument(`invalid resource type ${type}`);
   } else if (kind === "snapshots") {
     if (rest.length !== 1 || !rest[0]) throw invalidArgument(`invalid snapshot resource type ${type}`);
   } else {

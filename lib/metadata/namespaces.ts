@@ -72,9 +72,9 @@ export class NamespaceStore {
   }
 
   /**
-   * Deletes a namespace with its leases and ingests.
+   * Deletes a namespace with its leases, ingests and mounts.
    *
-   * @throws FailedPrecondition, listing what is left, unless it has no images, blobs, containers and snapshots
+   * @throws FailedPrecondition, listing what is left, unless it has no images, blobs, containers, sandboxes and snapshots
    */
   async delete(name: string): Promise<void> {
     await this.#db.write((tx) => {
@@ -88,6 +88,7 @@ export class NamespaceStore {
       clear(tx, schema.leaseResources, [name]);
       clear(tx, schema.leases, [name]);
       clear(tx, schema.ingests, [name]);
+      clear(tx, schema.mounts, [name]);
       tx.delete(schema.namespaces, [name]);
     });
     const event = anyOf("containerd.events.NamespaceDelete", NamespaceDelete, { name });
@@ -100,6 +101,7 @@ function contents(tx: Reader, name: string): string[] {
   if (tx.list(schema.images, [name]).length > 0) left.push("images");
   if (tx.list(schema.content, [name]).length > 0) left.push("blobs");
   if (tx.list(schema.containers, [name]).length > 0) left.push("containers");
+  if (tx.list(schema.sandboxes, [name]).length > 0) left.push("sandboxes");
   const snapshotters = new Set(tx.list(schema.snapshots, [name]).map(([key]) => key[1]!));
   for (const snapshotter of snapshotters) {
     left.push(`snapshots on ${JSON.stringify(snapshotter)} snapshotter`);

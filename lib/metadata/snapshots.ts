@@ -13,6 +13,7 @@ import { faultPoint } from "../fault.ts";
 import type { Publisher } from "../events/mod.ts";
 import { parseFilters } from "../filters/mod.ts";
 import { anyOf } from "../rpc/any.ts";
+import { nowMillis } from "../rpc/timestamp.ts";
 import type { Scope } from "../scope.ts";
 import type { Snapshotter, Usage } from "../snapshots/mod.ts";
 import type { Database, Reader, Transaction } from "./database.ts";
@@ -86,7 +87,7 @@ export class SnapshotStore {
     if (this.#find(this.#db, scope, snapshotter, key)) throw alreadyExists(`snapshot ${JSON.stringify(key)}`);
     const parents = this.#chain(this.#db, scope, snapshotter, parent);
     const id = String(await this.#numbers.next());
-    const time = Date.now();
+    const time = nowMillis();
     const record = { id, parent, kind, labels: keptLabels(labels), createdAt: time, updatedAt: time };
     return await this.#withDirectory(driver, id, async () => {
       await driver.create(id, parents, kind);
@@ -141,14 +142,14 @@ export class SnapshotStore {
     checkLabels(labels, "snapshot labels");
     if (!name) throw invalidArgument("snapshot name must not be empty");
     const driver = this.#driver(snapshotter);
-    const { id } = this.#committable(this.#db, scope, snapshotter, name, key);
+    const { id, parent } = this.#committable(this.#db, scope, snapshotter, name, key);
     await driver.commit(id, { sync });
-    const { size, inodes } = await driver.usage(id);
+    const { size, inodes } = await driver.usage(id, this.#chain(this.#db, scope, snapshotter, parent));
     await this.#db.write((tx) => {
       const active = this.#committable(tx, scope, snapshotter, name, key);
       // What gets the name must be what was synced and measured.
       if (active.id !== id) throw unavailable(`snapshot ${key} was replaced during its commit`);
-      const time = Date.now();
+      const time = nowMillis();
       tx.delete(snapshots, [scope.namespace, snapshotter, key]);
       releaseFromLease(tx, scope, { type: `snapshots/${snapshotter}`, id: key });
       const record: SnapshotRecord = {
@@ -222,7 +223,7 @@ export class SnapshotStore {
         );
       });
       checkLabels(updated, "snapshot labels");
-      const changed = { ...record, labels: updated, updatedAt: Date.now() };
+      const changed = { ...record, labels: updated, updatedAt: nowMillis() };
       tx.put(snapshots, [scope.namespace, snapshotter, name], changed);
       return infoOf(name, changed);
     });
@@ -244,7 +245,7 @@ export class SnapshotStore {
     const record = this.#get(this.#db, scope, snapshotter, key);
     if (record.kind === "view") return { size: 0, inodes: 0 };
     if (record.size !== undefined) return { size: record.size, inodes: record.inodes! };
-    const usage = await driver.usage(record.id);
+    const usage = await driver.usage(record.id, this.#chain(this.#db, scope, snapshotter, record.parent));
     if (record.kind === "committed") await this.#keepUsage(scope, snapshotter, key, record.id, usage);
     return usage;
   }
@@ -289,7 +290,7 @@ export class SnapshotStore {
     const driver = this.#driver(snapshotter);
     await driver.commit(id, { sync });
     faultPoint("snapshot.sealed");
-    const time = Date.now();
+    const time = nowMillis();
     const kind = "committed" as const;
     const record = { id, parent, kind, labels: keptLabels(labels), createdAt: time, updatedAt: time };
     await this.#db.write((tx) => this.#add(tx, scope, snapshotter, name, record));

@@ -3,7 +3,15 @@ import type { Timestamp } from "../api/google/protobuf/timestamp.ts";
 
 /** Now, to the microsecond. */
 export function now(): Timestamp {
-  return fromMillis(performance.timeOrigin + performance.now());
+  return fromMillis(nowMillis());
+}
+
+/**
+ * Now, in milliseconds since the epoch with fractions, by the machine's clock. (`performance.now` counts from the
+ * process's start, and neither what a machine sleeps nor what its clock is set by.)
+ */
+export function nowMillis(): number {
+  return Number(Temporal.Now.instant().epochNanoseconds) / 1e6;
 }
 
 /** A time in milliseconds since the epoch (with fractions) as a Timestamp. */

@@ -1,3 +1,5 @@
 /** File trees on disk, each a change on top of a chain of others. */
-export { openOverlay } from "./overlay.ts";
+export { openBtrfs } from "./btrfs.ts";
+export { openNative } from "./native.ts";
+export { openOverlay, type OverlayOptions } from "./overlay.ts";
 export type { Kind, Snapshotter, Usage } from "./snapshotter.ts";

@@ -1,36 +1,34 @@
 /**
  * The overlay snapshotter: a snapshot is a directory `fs` over those of its parents, mounted with overlayfs.
  *
- * `<root>/<id>/fs` holds the changes, `<root>/<id>/work` is overlayfs's own. A removed one is first renamed to
- * `rm-<id>-<random>`: it is gone at once, and what a crash leaves of it is swept at the next start.
+ * `<root>/<id>/fs` holds the changes, `<root>/<id>/work` is overlayfs's own.
  */
 import type { Mount } from "../api/types/mount.ts";
 import { syncFilesystem } from "../sys/mod.ts";
+import { overlayOptions } from "./overlay_options.ts";
+import { Removals } from "./removals.ts";
 import type { Snapshotter, Usage } from "./snapshotter.ts";
 import { diskUsage } from "./usage.ts";
 
-const removed = "rm-";
-
-/** Opens or makes an overlay snapshotter in the directory `root`. */
-export async function openOverlay(root: string): Promise<Snapshotter> {
-  await Deno.mkdir(root, { recursive: true, mode: 0o700 });
-  const options = await kernelOptions();
-  const removals = new Removals();
-  for await (const { name } of Deno.readDir(root)) {
-    if (name.startsWith(removed)) removals.start(`${root}/${name}`);
-  }
-  return new Overlay(root, options, removals);
+/** How overlays are made. */
+export interface OverlayOptions {
+  /** Options of each mount, beside those that the kernel needs. */
+  readonly mountOptions?: readonly string[];
 }
 
-/** Options every mount gets, as containerd decides them: no index, whose handles outlive a copied root. */
-async function kernelOptions(): Promise<string[]> {
-  const has = (name: string) =>
-    Deno.stat(`/sys/module/overlay/parameters/${name}`).then(() => true, () => false);
-  return await has("index") ? ["index=off"] : [];
+/** Opens or makes an overlay snapshotter in the directory `root`. Throws FailedPrecondition where none can be. */
+export async function openOverlay(
+  root: string,
+  { mountOptions = [] }: OverlayOptions = {},
+): Promise<Snapshotter> {
+  await Deno.mkdir(root, { recursive: true, mode: 0o700 });
+  const options = await overlayOptions(root, mountOptions);
+  return new Overlay(root, options, await Removals.in(root));
 }
 
 class Overlay implements Snapshotter {
   readonly name = "overlayfs";
+  readonly layerPath?: (id: string) => string;
   readonly #root: string;
   readonly #options: string[];
   readonly #removals: Removals;
@@ -39,9 +37,11 @@ class Overlay implements Snapshotter {
     this.#root = root;
     this.#options = options;
     this.#removals = removals;
+    // A layer's opaque directories are written as the system's attributes, which then nobody would read.
+    if (!options.includes("userxattr")) this.layerPath = (id) => this.#changes(id);
   }
 
-  layerPath(id: string): string {
+  #changes(id: string): string {
     return `${this.#root}/${id}/fs`;
   }
 
@@ -58,17 +58,17 @@ class Overlay implements Snapshotter {
 
   /** The root directory of the mounted tree is the upper one: it must look like the one below. */
   async #adopt(id: string, parent: string): Promise<void> {
-    const { mode, uid, gid } = await Deno.stat(this.layerPath(parent));
-    await Deno.chown(this.layerPath(id), uid, gid);
-    await Deno.chmod(this.layerPath(id), mode! & 0o7777);
+    const { mode, uid, gid } = await Deno.stat(this.#changes(parent));
+    await Deno.chown(this.#changes(id), uid, gid);
+    await Deno.chmod(this.#changes(id), mode! & 0o7777);
   }
 
   mounts(id: string, parents: readonly string[], kind: "active" | "view"): Mount[] {
-    const lower = parents.map((parent) => this.layerPath(parent));
-    if (lower.length === 0) return [bind(this.layerPath(id), kind === "view" ? "ro" : "rw")];
+    const lower = parents.map((parent) => this.#changes(parent));
+    if (lower.length === 0) return [bind(this.#changes(id), kind === "view" ? "ro" : "rw")];
     if (kind === "view" && lower.length === 1) return [bind(lower[0]!, "ro")];
     const own = kind === "active"
-      ? [`workdir=${this.#root}/${id}/work`, `upperdir=${this.layerPath(id)}`]
+      ? [`workdir=${this.#root}/${id}/work`, `upperdir=${this.#changes(id)}`]
       : [];
     const options = [...this.#options, ...own, `lowerdir=${lower.join(":")}`];
     return [{ type: "overlay", source: "overlay", target: "", options }];
@@ -78,16 +78,8 @@ class Overlay implements Snapshotter {
     if (sync) await syncFilesystem(this.#root);
   }
 
-  async remove(id: string): Promise<void> {
-    // A name of its own: what an earlier removal could not delete may still be there.
-    const gone = `${this.#root}/${removed}${id}-${crypto.randomUUID()}`;
-    try {
-      await Deno.rename(`${this.#root}/${id}`, gone);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return;
-      throw error;
-    }
-    this.#removals.start(gone);
+  remove(id: string): Promise<void> {
+    return this.#removals.remove(id);
   }
 
   removed(): Promise<void> {
@@ -95,31 +87,15 @@ class Overlay implements Snapshotter {
   }
 
   usage(id: string): Promise<Usage> {
-    return diskUsage(this.layerPath(id));
+    return diskUsage(this.#changes(id));
   }
 
-  async ids(): Promise<string[]> {
-    const names: string[] = [];
-    for await (const { name } of Deno.readDir(this.#root)) if (!name.startsWith(removed)) names.push(name);
-    return names;
+  ids(): Promise<string[]> {
+    return this.#removals.others();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#removals.finished();
-  }
-}
-
-/** Deletions go on in the background, one tree at a time: nobody waits for thousands of files to go. */
-class Removals {
-  #last: Promise<void> = Promise.resolve();
-
-  start(path: string): void {
-    // What can't be deleted now keeps its name and is tried again at the next start.
-    this.#last = this.#last.then(() => Deno.remove(path, { recursive: true })).catch(() => {});
-  }
-
-  finished(): Promise<void> {
-    return this.#last;
   }
 }
 

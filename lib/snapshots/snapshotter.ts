@@ -14,7 +14,7 @@
  */
 import type { Mount } from "../api/types/mount.ts";
 
-/** Disk use of one snapshot, without its parents. */
+/** Disk use of one snapshot, without what it shares with its parents. */
 export interface Usage {
   /** Bytes in allocated blocks. */
   readonly size: number;
@@ -35,7 +35,7 @@ export interface Snapshotter extends AsyncDisposable {
   remove(id: string): Promise<void>;
   /** Waits until the space of all that was removed before this call is free. */
   removed(): Promise<void>;
-  usage(id: string): Promise<Usage>;
+  usage(id: string, parents: readonly string[]): Promise<Usage>;
   /** Every id that has something on disk. */
   ids(): Promise<string[]>;
   /**

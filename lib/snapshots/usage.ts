@@ -3,6 +3,7 @@ import {
   closeFd,
   CName,
   Errno,
+  type FileStat,
   FileType,
   listDirectoryFd,
   Open,
@@ -11,65 +12,107 @@ import {
   statAt,
   SystemError,
 } from "../sys/mod.ts";
+import { Turns } from "./pause.ts";
 import type { Usage } from "./snapshotter.ts";
 
 const blockSize = 512;
-/** Files looked at in one go: a few milliseconds, then others have their turn. */
-const batch = 1000;
 
 /** Disk use of everything below the directory `path`, itself included. Throws NotFound without it. */
 export async function diskUsage(path: string): Promise<Usage> {
   const count = new Count();
   const root = openDirectory(path);
   try {
-    count.add(root);
-    let looked = 0;
-    for (const _ of walk(root, count)) {
-      if (++looked % batch === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+    count.add(statOf(root)!);
+    await countBelow(root, undefined, count);
+  } finally {
+    closeFd(root);
+  }
+  return count.usage();
+}
+
+/**
+ * Disk use of what is at `path` and isn't the same at `base`, which it has been a snapshot of: files that were
+ * changed in any way, and directories that are new or whose owner or mode is.
+ */
+export async function changedUsage(path: string, base: string): Promise<Usage> {
+  const count = new Count();
+  const root = openDirectory(path);
+  try {
+    const below = openDirectory(base);
+    try {
+      await countBelow(root, below, count);
+    } finally {
+      closeFd(below);
     }
   } finally {
     closeFd(root);
   }
-  return { size: count.size, inodes: count.seen.size };
+  return count.usage();
 }
 
 class Count {
-  readonly seen = new Set<bigint>();
-  size = 0;
-  readonly #name = new CName();
+  readonly #seen = new Set<string>();
+  #size = 0;
+  readonly turns = new Turns();
 
-  /** Counts `name` in a directory, or the directory itself. True for a directory that wasn't seen yet. */
-  add(dirFd: number, name = ""): boolean {
-    const stat = statAt(dirFd, this.#name.set(name));
-    if (typeof stat === "number") return ignoreGone(stat, "statx");
-    if (this.seen.has(stat.inode)) return false;
-    this.seen.add(stat.inode);
-    this.size += stat.blocks * blockSize;
-    return (stat.mode & FileType.MASK) === FileType.DIRECTORY;
+  add({ filesystem, inode, blocks }: FileStat): void {
+    const key = `${filesystem}:${inode}`;
+    if (this.#seen.has(key)) return;
+    this.#seen.add(key);
+    this.#size += blocks * blockSize;
+  }
+
+  usage(): Usage {
+    return { size: this.#size, inodes: this.#seen.size };
   }
 }
 
-/** Visits everything below an open directory, one file a step. */
-function* walk(dirFd: number, count: Count): Generator<void> {
-  const cname = new CName();
+const isDirectory = ({ mode }: FileStat) => (mode & FileType.MASK) === FileType.DIRECTORY;
+
+/** Counts everything in an open directory that isn't the same in `baseFd`. */
+async function countBelow(dirFd: number, baseFd: number | undefined, count: Count): Promise<void> {
   for (const name of listDirectoryFd(dirFd)) {
-    yield;
-    if (!count.add(dirFd, name)) continue;
-    const fd = openAt(dirFd, cname.set(name), Open.DIRECTORY | Open.NOFOLLOW);
-    if (fd < 0) {
-      ignoreGone(fd, "openat");
-      continue;
-    }
-    try {
-      yield* walk(fd, count);
-    } finally {
-      closeFd(fd);
-    }
+    if (count.turns.over()) await count.turns.next();
+    const stat = statOf(dirFd, name);
+    if (!stat) continue;
+    const base = baseFd === undefined ? undefined : statOf(baseFd, name);
+    if (!base || !isSame(stat, base)) count.add(stat);
+    if (!isDirectory(stat)) continue;
+    using child = open(dirFd, name);
+    using below = base && isDirectory(base) ? open(baseFd!, name) : undefined;
+    if (child) await countBelow(child.fd, below?.fd, count);
   }
 }
+
+/**
+ * A file of a snapshot that nobody touched is the same inode, changed last at the same time; one that has only got
+ * or lost another name too.
+ */
+function isSame(one: FileStat, other: FileStat): boolean {
+  if (one.mode !== other.mode || one.uid !== other.uid || one.gid !== other.gid) return false;
+  if (isDirectory(one)) return true;
+  if (one.inode !== other.inode || one.size !== other.size) return false;
+  return one.links === other.links ? isAt(one.ctime, other.ctime) : isAt(one.mtime, other.mtime);
+}
+
+const isAt = (one: FileStat["ctime"], other: FileStat["ctime"]) =>
+  one.seconds === other.seconds && one.nanos === other.nanos;
+
+const cname = new CName();
 
 /** A running container's files come and go, and become others. */
-function ignoreGone(code: number, call: string): false {
-  if (code === -Errno.ENOENT || code === -Errno.ENOTDIR || code === -Errno.ELOOP) return false;
-  throw new SystemError(call, -code);
+const gone: readonly number[] = [Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP];
+
+function statOf(dirFd: number, name = ""): FileStat | undefined {
+  const stat = statAt(dirFd, cname.set(name));
+  if (typeof stat !== "number") return stat;
+  if (gone.includes(-stat)) return undefined;
+  throw new SystemError("statx", -stat);
+}
+
+function open(dirFd: number, name: string): Disposable & { readonly fd: number } | undefined {
+  const fd = openAt(dirFd, cname.set(name), Open.DIRECTORY | Open.NOFOLLOW);
+  if (fd >= 0) return { fd, [Symbol.dispose]: () => closeFd(fd) };
+  if (gone.includes(-fd)) return undefined;
+  throw new SystemError("openat", -fd);
 }

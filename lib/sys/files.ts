@@ -230,6 +230,8 @@ export interface FileStat {
   readonly blocks: number;
   readonly inode: bigint;
   readonly mtime: { seconds: number; nanos: number };
+  /** When the file or anything about it was changed last; nobody can set it. */
+  readonly ctime: { seconds: number; nanos: number };
   readonly device: { major: number; minor: number };
   /** The file system that it is on, as the mount shows it; with `inode` it tells one file from another. */
   readonly filesystem: number;
@@ -253,6 +255,7 @@ export function statAt(dirFd: number, name: Uint8Array<ArrayBuffer> = EMPTY): Fi
     blocks: Number(statView.getBigUint64(48, true)),
     inode: statView.getBigUint64(32, true),
     mtime: { seconds: Number(statView.getBigInt64(112, true)), nanos: u32(120) },
+    ctime: { seconds: Number(statView.getBigInt64(96, true)), nanos: u32(104) },
     device: { major: u32(128), minor: u32(132) },
     filesystem: u32(136) * 0x100000 + u32(140),
   };
@@ -271,6 +274,13 @@ export function listDirectoryFd(fd: number): string[] {
       if (name !== "." && name !== "..") names.push(name);
     }
   }
+}
+
+/** Whether the file system says in an open directory what its entries are (d_type); its own `.` is one. */
+export function tellsTypes(fd: number): boolean {
+  const buffer = new Uint8Array(4096);
+  const filled = succeed(result(c.getdents64(fd, buffer, word(buffer.length))), "getdents64");
+  return filled > 18 && buffer[18] !== 0;
 }
 
 /** Bytes as a string with one character (0-255) for each; the reverse of {@linkcode CName}. */

@@ -58,6 +58,7 @@ export const Errno = {
   ENOTDIR: 20,
   EISDIR: 21,
   EINVAL: 22,
+  ENOTTY: 25,
   ENOSPC: 28,
   EROFS: 30,
   EPIPE: 32,

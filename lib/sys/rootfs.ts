@@ -1,6 +1,7 @@
 /** Mounting a container's root file system from what a snapshotter says, and unmounting it. */
 import type { Mount } from "../api/types/mount.ts";
 import { Code, CtrError } from "../errors.ts";
+import { mountOverlayByParts } from "./mount_parts.ts";
 import { check, cstring, Errno, libc, SystemError } from "./libc.ts";
 
 const c = libc({
@@ -73,6 +74,7 @@ function mountOne(mount: Mount, target: string): void {
     else if (cleared[option] !== undefined) bits &= ~cleared[option];
     else if (!ignored.has(option)) rest.push(option);
   }
+  if (mount.type === "overlay" && bytesOf(rest.join(",")) > PAGE && byParts(target, bits, rest)) return;
   using fitted = fit(mount.type, rest);
   const { data } = fitted;
   const what = `mount ${mount.type} ${mount.source} on ${target}`;
@@ -85,6 +87,20 @@ function mountOne(mount: Mount, target: string): void {
     call("", target, "", (first & ~MS_REC) | MS_REMOUNT, "", `${what} (flags)`);
   }
   if (propagation) call("", target, "", propagation | (bits & MS_REC), "", `${what} (propagation)`);
+}
+
+/** Whether the kernel takes an overlay's many layers one by one; else they have to be squeezed into a page. */
+function byParts(target: string, bits: bigint, options: readonly string[]): boolean {
+  // An escape means another thing there.
+  if (bits & PROPAGATION || options.some((option) => option.includes("\\"))) return false;
+  try {
+    mountOverlayByParts(target, bits, options);
+    return true;
+  } catch (error) {
+    // An older kernel, or a fault that mount(2) will tell of too.
+    if (error instanceof SystemError) return false;
+    throw error;
+  }
 }
 
 /** Options as text, and what they need until the mount is made. */
@@ -137,22 +153,6 @@ function call(source: string, target: string, type: string, bits: bigint, data: 
 
 const UMOUNT_NOFOLLOW = 8;
 const MNT_DETACH = 2;
-
-/** Runs `work` on a directory of its own where `mounts` are mounted meanwhile. */
-export async function withTempMount<T>(
-  mounts: readonly Mount[],
-  work: (dir: string) => Promise<T>,
-): Promise<T> {
-  const dir = await Deno.makeTempDir({ prefix: "longshore-mount-" });
-  try {
-    mountAll(mounts, dir);
-    return await work(dir);
-  } finally {
-    await unmountAll(dir);
-    // Only the empty mount point: were something still mounted, its files would go too.
-    await Deno.remove(dir);
-  }
-}
 
 /** Takes away everything mounted at `target`; nothing there is fine. A busy mount is detached. */
 export async function unmountAll(target: string): Promise<void> {

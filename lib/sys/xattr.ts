@@ -7,6 +7,7 @@ const c = libc({
   fremovexattr: { parameters: ["i32", "buffer"], result: "i32" },
   lsetxattr: { parameters: ["buffer", "buffer", "buffer", "usize", "i32"], result: "i32" },
   lgetxattr: { parameters: ["buffer", "buffer", "buffer", "usize"], result: "i32" },
+  flistxattr: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   llistxattr: { parameters: ["buffer", "buffer", "usize"], result: "i32" },
 });
 
@@ -36,6 +37,16 @@ export function listXattrsAt(dirFd: number, name: string): string[] {
   const list = new Uint8Array(succeed(size, "llistxattr") + 4096);
   const filled = succeed(result(c.llistxattr(path, list, word(list.length))), "llistxattr");
   return bytesToText(list, 0, filled).split("\0").filter((key) => key !== "");
+}
+
+/** What the kernel gives at most (linux/limits.h, XATTR_LIST_MAX). */
+const wholeList = new Uint8Array(65536);
+
+/** The names of the attributes of an open file or directory. */
+export function listXattrsFd(fd: number): string[] {
+  const filled = result(c.flistxattr(fd, wholeList, word(wholeList.length)));
+  if (filled === 0 || filled === -95) return [];
+  return bytesToText(wholeList, 0, succeed(filled, "flistxattr")).split("\0").filter((key) => key !== "");
 }
 
 /** The value of an attribute, or undefined if it isn't there. */

@@ -61,6 +61,8 @@ function directPlace(mounts: readonly Mount[]): Place | undefined {
   const [mount, another] = mounts;
   if (!mount || another || mount.target || mount.options.includes("ro")) return undefined;
   if (mount.type === "overlay") {
+    // Its marks are attributes of another name.
+    if (mount.options.includes("userxattr")) return undefined;
     const dir = valueOf(mount, "upperdir=");
     const lower = valueOf(mount, "lowerdir=");
     // Escaped colons, and lower directories named relative to the mounter's own, are for the kernel.

@@ -15,8 +15,14 @@ export class Containerd implements AsyncDisposable {
     this.address = scratch.join("containerd.sock");
   }
 
-  static async start(where: "disk" | "shm" = "disk", env: Record<string, string> = {}): Promise<Containerd> {
+  /** `prepare` is done with its directory before it starts: its root will be `root` in there. */
+  static async start(
+    where: "disk" | "shm" = "disk",
+    env: Record<string, string> = {},
+    prepare?: (dir: string) => Promise<void>,
+  ): Promise<Containerd> {
     const scratch = await Scratch.make(where);
+    await prepare?.(scratch.path);
     await Deno.writeTextFile(scratch.join("config.toml"), config(scratch.path));
     const containerd = new Containerd(scratch, env);
     await containerd.#start();
@@ -72,8 +78,7 @@ export class Containerd implements AsyncDisposable {
 }
 
 /** Starts one. */
-export const startContainerd = (where?: "disk" | "shm", env?: Record<string, string>) =>
-  Containerd.start(where, env);
+export const startContainerd: typeof Containerd.start = (...args) => Containerd.start(...args);
 
 /** Runs Go's ctr (Debian's) against the daemon at an address. */
 export function goCtr(address: string, args: string[], options?: CommandOptions): Promise<Output> {

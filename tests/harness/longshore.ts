@@ -13,6 +13,8 @@ export interface LongshoreOptions {
   config?: string;
   /** Environment added to the daemon's. */
   env?: Record<string, string>;
+  /** Done with its directory before it starts, which holds nothing yet: its root will be `root` in there. */
+  prepare?: (dir: string) => Promise<void>;
 }
 
 export class Longshore implements AsyncDisposable {
@@ -30,6 +32,7 @@ export class Longshore implements AsyncDisposable {
     const daemon = new Longshore(scratch, options);
     await Deno.writeTextFile(scratch.join("config.toml"), options.config ?? "");
     try {
+      await options.prepare?.(scratch.path);
       await daemon.restart();
     } catch (error) {
       await scratch[Symbol.asyncDispose]();

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { openOverlay } from "../../../lib/snapshots/mod.ts";
-import { Scratch } from "../../harness/mod.ts";
+import { must, Scratch } from "../../harness/mod.ts";
 import { snapshotterSuite } from "./suite.ts";
 
-snapshotterSuite("overlayfs", openOverlay);
+snapshotterSuite("overlayfs", { open: openOverlay });
 
 Deno.test("overlayfs: mounts have the shape of containerd's", async () => {
   await using scratch = await Scratch.make();
@@ -40,4 +40,41 @@ Deno.test("overlayfs: what a removal did not finish is deleted at the next start
   assert.deepEqual(await overlay.ids(), []);
   await overlay[Symbol.asyncDispose]();
   assert.deepEqual([...Deno.readDirSync(scratch.join("overlay"))], []);
+});
+
+Deno.test("overlayfs: options that are asked for come last, and in place of those that would contradict", async () => {
+  await using scratch = await Scratch.make();
+  const optionsWith = async (...mountOptions: string[]) => {
+    await using overlay = await openOverlay(scratch.join("overlay"), { mountOptions });
+    return overlay.mounts("3", ["2", "1"], "view")[0]!.options.filter((one) => !one.startsWith("lowerdir="));
+  };
+  const plain = await optionsWith();
+  assert.deepEqual(await optionsWith("metacopy=on", "volatile"), [...plain, "metacopy=on", "volatile"]);
+  assert.deepEqual(await optionsWith("index=on"), ["index=on"]);
+});
+
+Deno.test("overlayfs: a file system that doesn't tell types is refused", async () => {
+  await using scratch = await Scratch.make();
+  const image = scratch.join("image");
+  await must("truncate", ["--size", "16M", image]);
+  await must("mkfs.ext4", ["-q", "-O", "^filetype", image]);
+  await Deno.mkdir(scratch.join("root"));
+  await must("mount", ["-o", "loop", image, scratch.join("root")]);
+  await assert.rejects(
+    openOverlay(scratch.join("root", "overlay")),
+    /root\/overlay \(ext4\) does not support d_type; an xfs has to be made with ftype=1/,
+  );
+});
+
+Deno.test("overlayfs: in a user namespace overlays have attributes of the user's own", async () => {
+  await using scratch = await Scratch.make();
+  const script = new URL("user_namespace.ts", import.meta.url).pathname;
+  const deno = [Deno.execPath(), "run", "-A", script, scratch.join("overlay")];
+  const said = JSON.parse(await must("unshare", ["--user", "--map-root-user", "--mount", ...deno]));
+  assert.deepEqual(said, { userxattr: true, stages: false, left: ["new"], kept: ["a", "b"] });
+  const below = scratch.join("overlay", "2", "fs");
+  assert.match(
+    await must("getfattr", ["-d", "-m", "user.overlay", "--absolute-names", `${below}/d`]),
+    /opaque/,
+  );
 });

@@ -89,6 +89,41 @@ Deno.test("withTempMount leaves no mount, whether its work succeeds or not", asy
   assert.equal(await Deno.readTextFile(`${b.source}/f`), "here");
 });
 
+Deno.test("withTempMount shows what is mounted in its source, and is nowhere to be seen where nothing is", async () => {
+  await using b = await bench();
+  const shown = (dir: string) =>
+    Deno.readTextFile("/proc/self/mountinfo").then((table) => table.includes(dir));
+  const name = crypto.randomUUID();
+  const tmpfs: Mount = { type: "tmpfs", source: name, target: "", options: [] };
+  await withTempMount([tmpfs], async (dir) => {
+    await Deno.writeTextFile(`${dir}/f`, "");
+    assert.equal(await shown(name), false);
+  });
+  await Deno.mkdir(`${b.source}/inner`);
+  mountAll([tmpfs], `${b.source}/inner`);
+  await Deno.writeTextFile(`${b.source}/inner/g`, "in it");
+  await withTempMount([b.bind("rbind")], async (dir) => {
+    assert.equal(await Deno.readTextFile(`${dir}/inner/g`), "in it");
+    assert.equal(await shown(dir), true);
+  });
+  await unmountAll(`${b.source}/inner`);
+});
+
+Deno.test("what withTempMount has mounted ends with a process that is killed", async () => {
+  await using b = await bench();
+  const script = new URL("killed_mounter.ts", import.meta.url).pathname;
+  const options = { args: ["run", "-A", script, b.source], stdout: "piped" as const };
+  const child = new Deno.Command(Deno.execPath(), options).spawn();
+  const said = await child.stdout.getReader().read();
+  assert.equal(new TextDecoder().decode(said.value), "here\n");
+  child.kill("SIGKILL");
+  await child.status;
+  const table = await Deno.readTextFile("/proc/self/mountinfo");
+  assert.equal(table.includes(b.source), false);
+  // Nothing holds its file system either.
+  assert.deepEqual(mountsBelow(b.scratch.path), []);
+});
+
 Deno.test("overlay options longer than a page mount, wherever their layers are, and leave no names behind", async () => {
   await using b = await bench();
   const long = b.scratch.join("d".repeat(60));
@@ -110,6 +145,50 @@ Deno.test("overlay options longer than a page mount, wherever their layers are, 
   assert.deepEqual(namesLeft(b.scratch.path), []);
   const endless = Array.from({ length: 600 }, (_, n) => `${long}/${n}`);
   assert.throws(() => mountAll([overlay(endless)], b.target), /longer than a page/);
+  assert.deepEqual(namesLeft(b.scratch.path), []);
+});
+
+Deno.test("an overlay of 400 layers mounts, the nearest first, with the flags that its options ask for", async () => {
+  await using b = await bench();
+  const at = (name: string) => b.scratch.join(name);
+  const layers = Array.from({ length: 400 }, (_, n) => at(`layer${n}/${"x".repeat(30)}`));
+  for (const [n, layer] of layers.entries()) {
+    await Deno.mkdir(layer, { recursive: true });
+    await Deno.writeTextFile(`${layer}/file${n}`, "");
+    await Deno.writeTextFile(`${layer}/same`, `${n}`);
+  }
+  for (const name of ["upper", "work"]) await Deno.mkdir(at(name));
+  const own = [`workdir=${at("work")}`, `upperdir=${at("upper")}`];
+  const mount = (...options: string[]): Mount => ({
+    type: "overlay",
+    source: "overlay",
+    target: "",
+    options,
+  });
+  mountAll([mount("index=off", ...own, `lowerdir=${layers.join(":")}`, "nosuid", "nodev")], b.target);
+  assert.equal([...Deno.readDirSync(b.target)].length, 401);
+  assert.equal(await Deno.readTextFile(`${b.target}/same`), "0");
+  for (const one of ["nosuid", "nodev"]) assert.ok((await optionsOf(b.target)).includes(one), one);
+  await Deno.writeTextFile(`${b.target}/same`, "changed");
+  assert.equal(await Deno.readTextFile(at("upper/same")), "changed");
+  await unmountAll(b.target);
+  mountAll([mount("ro", `lowerdir=${layers.join(":")}`)], b.target);
+  await assert.rejects(Deno.writeTextFile(`${b.target}/new`, ""), /Read-only file system/);
+});
+
+Deno.test("layers whose paths are longer than the kernel takes one by one mount, too", async () => {
+  await using b = await bench();
+  const layers = Array.from(
+    { length: 40 },
+    (_, n) => b.scratch.join("d".repeat(200), "e".repeat(100), `${n}`),
+  );
+  for (const [n, layer] of layers.entries()) {
+    await Deno.mkdir(layer, { recursive: true });
+    await Deno.writeTextFile(`${layer}/file${n}`, "");
+  }
+  const options = [`lowerdir=${layers.join(":")}`];
+  mountAll([{ type: "overlay", source: "overlay", target: "", options }], b.target);
+  assert.equal([...Deno.readDirSync(b.target)].length, 40);
   assert.deepEqual(namesLeft(b.scratch.path), []);
 });
 

@@ -11,7 +11,7 @@ const floors: string[][] = [
   ["content", "snapshots", "archive", "remotes", "oci"],
   ["events", "shim"],
   ["metadata"],
-  ["images"],
+  ["images", "mounts"],
   ["push"],
   ["transfer", "runtime", "client"],
   ["services"],

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { SnapshotRemove } from "../../../lib/api/events/snapshot.ts";
 import { Container } from "../../../lib/api/services/containers/v1/containers.ts";
+import { Sandbox } from "../../../lib/api/types/sandbox.ts";
 import {
   type Database,
   GarbageCollector,
@@ -127,6 +128,36 @@ Deno.test("a lease holds until it expires, a flat one without what labels name",
   await gc.run();
   await gc.close();
   assert.deepEqual(blobs(db), [2, 4, 5, 104, 105]);
+});
+
+Deno.test("a sandbox holds what its labels name, a mount nothing; a mount lives by its lease or its labels", async () => {
+  await using s = await scratch();
+  const { db } = s;
+  const leases = new LeaseStore(db);
+  await leases.create(ns, { id: "l", labels: {} });
+  const putMount = (tx: Transaction, name: string, labels: Record<string, string> = {}) =>
+    tx.put(schema.mounts, ["one", name], { id: name, boot: "", active: [], system: [], labels });
+  await db.write((tx) => {
+    for (const n of [1, 2, 3]) putBlob(tx, n);
+    const labels = { "containerd.io/gc.ref.content.a": digestOf(1) };
+    tx.put(schema.sandboxes, ["one", "pod"], complete(Sandbox, { sandboxId: "pod", labels }));
+    putMount(tx, "root", { "containerd.io/gc.root": "x", "containerd.io/gc.ref.content": digestOf(2) });
+    putMount(tx, "leased");
+    putMount(tx, "back", { "containerd.io/gc.bref.content": digestOf(1) });
+    putMount(tx, "lost", { "containerd.io/gc.bref.content": digestOf(3) });
+    putMount(tx, "alone");
+  });
+  await leases.addResource(ns, "l", { type: "mounts", id: "leased" });
+  const gc = new GarbageCollector(db, [], { ...never, publisher: s.publisher });
+  await gc.run();
+  const mounts = () => db.list(schema.mounts).map(([key]) => key[1]).sort();
+  assert.deepEqual(blobs(db), [1]);
+  assert.deepEqual(mounts(), ["back", "leased", "root"]);
+  assert.equal(db.list(schema.sandboxes).length, 1);
+  await leases.delete(ns, "l");
+  await gc.run();
+  assert.deepEqual(mounts(), ["back", "root"]);
+  await gc.close();
 });
 
 Deno.test("an ingest holds what it expects while it is under way", async () => {

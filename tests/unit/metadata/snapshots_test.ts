@@ -47,8 +47,8 @@ class Fixture implements AsyncDisposable {
       },
       removed: () => overlay.removed(),
       mounts: (...args) => overlay.mounts(...args),
-      usage: async (id) => {
-        const usage = await overlay.usage(id);
+      usage: async (...args) => {
+        const usage = await overlay.usage(...args);
         await this.#take("usage")?.();
         return usage;
       },
