@@ -10,4 +10,5 @@ export {
   LayerWorkers,
 } from "./layer_workers.ts";
 export type { PushRequest } from "./push.ts";
+export { rebuildMetadata, type RebuildOptions, type Rebuilt, rebuiltHost } from "./rebuild.ts";
 export { type PullRequest, type RegistryRequest, Transfer, type TransferOptions } from "./transfer.ts";
