@@ -81,11 +81,14 @@ export class Ingest implements AsyncDisposable {
   /**
    * Makes it the blob `digest` and closes it; digest and size are what {@linkcode digest} and {@linkcode offset}
    * tell, or what somebody who wrote {@linkcode dataPath} directly has found out: bytes aren't read again.
-   * Throws AlreadyExists if the blob is there (the ingest is gone then).
+   * Throws AlreadyExists if the blob is there (the ingest is gone then), unless it is to `replace` it: those who
+   * read the old file go on with that.
    */
-  async commit({ digest, size }: { digest: string; size: number }): Promise<void> {
+  async commit(
+    { digest, size, replace = false }: { digest: string; size: number; replace?: boolean },
+  ): Promise<void> {
     const path = this.#store.path(digest);
-    const exists = await this.#store.size(digest) !== undefined;
+    const exists = !replace && await this.#store.size(digest) !== undefined;
     if (!exists) {
       await this.#checkLength(size);
       await this.#store.prepare(parseDigest(digest));

@@ -39,6 +39,7 @@ import type { Config } from "./config.ts";
 import { identify } from "./identity.ts";
 import type { Log } from "./log.ts";
 import { removeLogs } from "./logs.ts";
+import { discardsLayers, gcOptions } from "./plugin_config.ts";
 
 /** The opened rooms, as the API sees them. */
 export interface Rooms extends AsyncDisposable {
@@ -63,6 +64,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
   const snapshots = new SnapshotStore(db, [overlay], exchange);
   const collector = stack.adopt(
     new GarbageCollector(db, [content, snapshots], {
+      ...gcOptions(config.plugins),
       publisher: exchange,
       onError: (error) => log("error", "garbage collection failed", { error: messageOf(error) }),
     }),
@@ -70,7 +72,10 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
   );
   const workers = stack.use(new LayerWorkers());
   const streams = new Streams();
-  const transfer = new Transfer({ content, snapshots, images, leases, workers });
+  const transfer = new Transfer(
+    { content, snapshots, images, leases, workers },
+    { discardUnpackedLayers: discardsLayers(config.plugins) },
+  );
   const tasks = new TaskManager({
     state: config.state,
     address: `${config.address}.ttrpc`,

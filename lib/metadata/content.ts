@@ -282,6 +282,19 @@ export class ContentStore {
     }
   }
 
+  /**
+   * Puts a good file in the place of a blob's that was lost or damaged; its records stay as they are. `fill` writes
+   * the bytes to a file, and throws unless they are those of the digest.
+   * @throws NotFound if the namespace doesn't have the blob, Unavailable if somebody else mends it
+   */
+  async mend(scope: Scope, digest: string, fill: (path: string) => Promise<unknown>): Promise<void> {
+    const size = Number(this.info(scope, digest).size);
+    const key = keyOf(scope, `mend-${digest}`);
+    await using ingest = await this.#blobs.ingest(key, `mend-${digest}`);
+    await fill(ingest.dataPath);
+    await this.alone(digest, () => ingest.commit({ digest, size, replace: true }));
+  }
+
   /** Deletes blobs and ingests on disk that no namespace has a record of. */
   async sweep(): Promise<void> {
     const kept = new Set(this.#db.keys(content).map(([, digest]) => digest!));

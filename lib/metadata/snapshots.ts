@@ -297,6 +297,25 @@ export class SnapshotStore {
     this.#publishCommit(scope, snapshotter, name, "");
   }
 
+  /**
+   * Puts a staged layer in the place of the damaged files of the committed snapshot `name`; what is on top of it
+   * stays. The old files go with the next sweep that finds nobody who has them mounted. Gives the old files' id.
+   * @throws NotFound, FailedPrecondition if `name` is not committed
+   */
+  async replace(scope: Scope, snapshotter: string, name: string, staged: string): Promise<string> {
+    const driver = this.#driver(snapshotter);
+    await driver.commit(staged);
+    const { size, inodes } = await driver.usage(staged);
+    const old = await this.#db.write((tx) => {
+      const record = this.#get(tx, scope, snapshotter, name);
+      if (record.kind !== "committed") throw failedPrecondition(`snapshot ${JSON.stringify(name)} is in use`);
+      tx.put(snapshots, [scope.namespace, snapshotter, name], { ...record, id: staged, size, inodes });
+      return record.id;
+    });
+    this.#pending.delete(placeOf(snapshotter, staged));
+    return old;
+  }
+
   /** Throws a staged layer away. */
   async discardStaged(snapshotter: string, id: string): Promise<void> {
     await this.#driver(snapshotter).remove(id);
@@ -319,8 +338,9 @@ export class SnapshotStore {
     // Looked at in one moment: what is on disk by then has a record, is about to get one, or is left over.
     const kept = new Set([...this.#pending, ...this.#recorded(driver.name)]);
     const orphans = ids.filter((id) => !kept.has(placeOf(driver.name, id)));
+    const free = orphans.length ? await unmounted(driver, orphans) : orphans;
     // One that can't be removed, since somebody mounted something on it, keeps no other.
-    const results = await Promise.allSettled(orphans.map((id) => driver.remove(id)));
+    const results = await Promise.allSettled(free.map((id) => driver.remove(id)));
     await driver.removed();
     const failed = results.find((result) => result.status === "rejected");
     if (failed) throw failed.reason;
@@ -388,6 +408,14 @@ export class SnapshotStore {
       .filter(([, record]) => record.parent === key)
       .map(([[, , name]]) => name!);
   }
+}
+
+/** Those that no mount has as one of its layers: a container may run on files that were replaced. */
+async function unmounted(driver: Snapshotter, ids: readonly string[]): Promise<string[]> {
+  if (!driver.layerPath) return [...ids];
+  const mounts = await Deno.readTextFile("/proc/self/mounts");
+  const layers = new Set(mounts.split(/[\s,:=]/));
+  return ids.filter((id) => !layers.has(driver.layerPath!(id)));
 }
 
 /** A directory's name among all snapshotters. */

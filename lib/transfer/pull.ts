@@ -1,6 +1,6 @@
 /** Pulling one image: names to digests, documents, layers, snapshots, and the image's record at last. */
 import type { Image } from "../api/services/images/v1/images.ts";
-import { failedPrecondition, notFound } from "../errors.ts";
+import { Code, failedPrecondition, isError, notFound } from "../errors.ts";
 import {
   childLabels,
   DEEPEST,
@@ -18,7 +18,7 @@ import {
   snapshotLabel,
   suitable,
 } from "../images/mod.ts";
-import type { ImageStore } from "../metadata/mod.ts";
+import type { ContentStore, ImageStore } from "../metadata/mod.ts";
 import type { Remote, Target } from "../remotes/mod.ts";
 import type { Scope } from "../scope.ts";
 import { Download, type TransferRooms } from "./download.ts";
@@ -37,6 +37,9 @@ export interface PullPlan {
   readonly allPlatforms: boolean;
   /** Empty if nothing is to be unpacked. */
   readonly snapshotter: string;
+  readonly sync: boolean;
+  /** Drop blobs of layers that are unpacked. */
+  readonly discard: boolean;
   readonly maxConcurrentDownloads: number;
 }
 
@@ -148,10 +151,12 @@ export class Pull {
       throw notFound(`${target.digest}: is for ${is}, not for ${wanted.map(formatPlatform).join(", ")}`);
     }
     if (!unpack || !config || !snapshotter || !suits) return await this.#blobs(manifest.layers, signal);
-    const plan = { layers: manifest.layers, diffIds: config.diffIds, snapshotter };
+    const { sync, discard } = this.#plan;
+    const plan = { layers: manifest.layers, diffIds: config.diffIds, snapshotter, sync, discard };
     const parts = { scope: this.#scope, report: this.#report, plan };
     const top = await new Unpacking(this.#rooms, this.#flights, this.#download, parts).run(signal);
     if (top) await this.#label(manifest.config.digest, { [snapshotLabel(snapshotter)]: top });
+    if (top && discard) await discardLayers(this.#rooms.content, this.#scope, manifest.layers);
   }
 
   /** Blobs that stay packed, a few at a time. */
@@ -191,6 +196,15 @@ export class Pull {
       updatedAt: undefined,
     };
     return await saveImage(this.#rooms.images, this.#scope, image);
+  }
+}
+
+/** Takes the blobs of unpacked layers from the namespace; the next collection frees their space. */
+async function discardLayers(content: ContentStore, scope: Scope, layers: readonly Target[]): Promise<void> {
+  for (const { digest } of layers) {
+    await content.delete(scope, digest).catch((error) => {
+      if (!isError(error, Code.NotFound)) throw error;
+    });
   }
 }
 

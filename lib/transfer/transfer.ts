@@ -45,6 +45,10 @@ export interface PullRequest extends RegistryRequest {
   readonly unpack?: boolean;
   /** "overlayfs" unless said. */
   readonly snapshotter?: string;
+  /** Wait until unpacked files are on disk before they become a snapshot (true unless said). */
+  readonly sync?: boolean;
+  /** Drop blobs of layers once they are unpacked; what the daemon is configured to do unless said. */
+  readonly discardUnpackedLayers?: boolean;
   readonly maxConcurrentDownloads?: number;
 }
 
@@ -62,10 +66,15 @@ export class Transfer {
   readonly #flights = new Flights();
   readonly #holds: Holds;
   readonly #carrier = new Carrier();
+  readonly #discard: boolean;
   #anonymous = 0;
 
-  constructor(rooms: TransferRooms & { readonly images: ImageStore }) {
+  constructor(
+    rooms: TransferRooms & { readonly images: ImageStore },
+    { discardUnpackedLayers = false }: { discardUnpackedLayers?: boolean } = {},
+  ) {
     this.#rooms = rooms;
+    this.#discard = discardUnpackedLayers;
     this.#holds = new Holds(rooms.leases);
   }
 
@@ -76,7 +85,7 @@ export class Transfer {
    */
   async pull(scope: Scope, request: PullRequest, options: TransferOptions = {}): Promise<Image> {
     const remote = new Remote(request.reference, remoteOptions(request));
-    const plan = planOf(request);
+    const plan = planOf(request, this.#discard);
     // Those who show the same credentials for the same thing share the whole of it; blobs are shared anyway.
     const who = typeof request.auth === "function" ? ++this.#anonymous : request.auth;
     const key = JSON.stringify([
@@ -133,7 +142,7 @@ export function remoteOptions(
   return { hosts, credentials, patience };
 }
 
-function planOf(request: PullRequest): PullPlan {
+function planOf(request: PullRequest, discard: boolean): PullPlan {
   const platforms = (request.platforms ?? []).map((one) =>
     typeof one === "string" ? parsePlatform(one) : one
   );
@@ -144,6 +153,8 @@ function planOf(request: PullRequest): PullPlan {
     platforms,
     allPlatforms: request.allPlatforms ?? false,
     snapshotter: request.unpack === false ? "" : request.snapshotter || "overlayfs",
+    sync: request.sync ?? true,
+    discard: request.discardUnpackedLayers ?? discard,
     maxConcurrentDownloads: Math.max(request.maxConcurrentDownloads ?? DOWNLOADS, 1),
   };
 }

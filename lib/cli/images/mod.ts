@@ -33,6 +33,8 @@ export const commands: readonly Command[] = [
       { name: "all-metadata", usage: "pull metadata for all platforms" },
       { name: "print-chainid", usage: "print the resulting image's chain ID" },
       { name: "no-unpack", usage: "fetch only: do not unpack the layers" },
+      { name: "no-sync", usage: "do not wait until the unpacked files are on disk" },
+      { name: "discard-unpacked-layers", usage: "drop the packed layers once they are unpacked" },
     ],
     load: () => import("./pull.ts"),
   },

@@ -16,13 +16,6 @@ export interface TransferRequest {
 
 export interface TransferOptions {
   progressStream: string;
-  /**
-   * This daemon's own; containerd's skips them.
-   * Snapshots are committed without waiting for their data to be on disk.
-   */
-  noSync: boolean;
-  /** Blobs of layers are dropped once they are unpacked. */
-  discardUnpackedLayers: boolean;
 }
 
 function createBaseTransferRequest(): TransferRequest {
@@ -94,19 +87,13 @@ export const TransferRequest: MessageFns<TransferRequest> = {
 };
 
 function createBaseTransferOptions(): TransferOptions {
-  return { progressStream: "", noSync: false, discardUnpackedLayers: false };
+  return { progressStream: "" };
 }
 
 export const TransferOptions: MessageFns<TransferOptions> = {
   encode(message: TransferOptions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.progressStream !== "") {
       writer.uint32(10).string(message.progressStream);
-    }
-    if (message.noSync !== false) {
-      writer.uint32(120008).bool(message.noSync);
-    }
-    if (message.discardUnpackedLayers !== false) {
-      writer.uint32(120016).bool(message.discardUnpackedLayers);
     }
     return writer;
   },
@@ -130,22 +117,6 @@ export const TransferOptions: MessageFns<TransferOptions> = {
             }
 
             message.progressStream = reader.string();
-            continue;
-          }
-          case 15001: {
-            if (tag !== 120008) {
-              break;
-            }
-
-            message.noSync = reader.bool();
-            continue;
-          }
-          case 15002: {
-            if (tag !== 120016) {
-              break;
-            }
-
-            message.discardUnpackedLayers = reader.bool();
             continue;
           }
         }
