@@ -14,6 +14,14 @@ import { ContentClient } from "./content.ts";
 import type { DiffOptions } from "./diff.ts";
 import { Image } from "./image.ts";
 import { createLease, type Lease, type LeaseOptions } from "./lease.ts";
+import {
+  checkImages,
+  type CheckResponse,
+  type MaintenanceOptions,
+  repairImage,
+  type RepairOptions,
+  type RepairResponse,
+} from "./maintenance.ts";
 import { pull, type PullOptions } from "./pull.ts";
 import { push, type PushOptions } from "./push.ts";
 import type { Restored, RestoreOptions } from "./restore.ts";
@@ -79,6 +87,22 @@ export class Client implements Services, AsyncDisposable {
     { platform, ...options }: CallOptions & { platform?: string } = {},
   ): Promise<Image> {
     return new Image(this, (await this.stub(ImagesDefinition).get({ name }, options)).image!, platform);
+  }
+
+  /**
+   * Reads all blobs of images and compares their snapshots with their layers, one answer an image.
+   * Our daemon's own: Throws Unimplemented elsewhere, NotFound without the image.
+   */
+  checkImage(names: string | readonly string[], options?: MaintenanceOptions): AsyncIterable<CheckResponse> {
+    return checkImages(this, typeof names === "string" ? [names] : names, options);
+  }
+
+  /**
+   * Fetches and unpacks again what is damaged of an image, and tells each step. Throws as {@linkcode checkImage},
+   * and what the registry says.
+   */
+  repairImage(name: string, options?: RepairOptions): AsyncIterable<RepairResponse> {
+    return repairImage(this, name, options);
   }
 
   async images(filters: string[] = [], options?: CallOptions): Promise<Image[]> {

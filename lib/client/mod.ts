@@ -22,6 +22,13 @@ export {
   type Streams,
 } from "./io.ts";
 export { Lease, type LeaseOptions } from "./lease.ts";
+export {
+  type CheckResponse,
+  type MaintenanceOptions,
+  type RepairOptions,
+  type RepairResponse,
+  RepairResponse_Step as RepairStep,
+} from "./maintenance.ts";
 export { type Credentials, type PullOptions } from "./pull.ts";
 export type { PushOptions } from "./push.ts";
 export type { Restored, RestoreOptions } from "./restore.ts";

@@ -6,6 +6,7 @@ import { EventsDefinition } from "../api/services/events/v1/events.ts";
 import { ImagesDefinition } from "../api/services/images/v1/images.ts";
 import { IntrospectionDefinition } from "../api/services/introspection/v1/introspection.ts";
 import { LeasesDefinition } from "../api/services/leases/v1/leases.ts";
+import { MaintenanceDefinition } from "../api/services/maintenance/v1/maintenance.ts";
 import { NamespacesDefinition } from "../api/services/namespaces/v1/namespace.ts";
 import { SnapshotsDefinition } from "../api/services/snapshots/v1/snapshots.ts";
 import { StreamingDefinition } from "../api/services/streaming/v1/streaming.ts";
@@ -23,6 +24,7 @@ const definitions = {
   images: ImagesDefinition,
   introspection: IntrospectionDefinition,
   leases: LeasesDefinition,
+  maintenance: MaintenanceDefinition,
   namespaces: NamespacesDefinition,
   snapshots: SnapshotsDefinition,
   streaming: StreamingDefinition,

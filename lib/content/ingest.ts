@@ -5,7 +5,7 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { dirname } from "node:path";
-import { alreadyExists, Code, CtrError, messageOf } from "../errors.ts";
+import { alreadyExists, Code, CtrError, isDiskFull, messageOf } from "../errors.ts";
 import { faultPoint } from "../fault.ts";
 import type { BlobStore } from "./blobs.ts";
 import { parseDigest } from "./digest.ts";
@@ -149,14 +149,8 @@ export class Ingest implements AsyncDisposable {
 
 /** A full disk is an error of its own, which callers tell apart. */
 function writeError(path: string, cause: unknown): CtrError {
-  const full = /os error (28|122)\b/.test(messageOf(cause));
-  return new CtrError(
-    full ? Code.ResourceExhausted : Code.Internal,
-    `cannot write ${path}: ${messageOf(cause)}`,
-    {
-      cause,
-    },
-  );
+  const code = isDiskFull(cause) ? Code.ResourceExhausted : Code.Internal;
+  return new CtrError(code, `cannot write ${path}: ${messageOf(cause)}`, { cause });
 }
 
 /** Makes names that were given in a directory last. */

@@ -10,7 +10,7 @@
  * KV holds at most 64 KiB in a value, so larger records are split: `["r", table, ...key]` holds
  * the first part, `["p", table, ...key, n]` the others.
  */
-import { Code, CtrError, messageOf } from "../errors.ts";
+import { Code, CtrError, isDiskFull, messageOf } from "../errors.ts";
 import { faultPoint } from "../fault.ts";
 import type { Codec } from "../rpc/service.ts";
 import { damageOf, hasKept, unusable } from "./damage.ts";
@@ -242,9 +242,8 @@ export class Database implements Reader {
       await commit(this.#kv, mutations);
       faultPoint("metadata.committed");
     } catch (cause) {
-      const error = new CtrError(Code.Internal, `metadata could not be written: ${messageOf(cause)}`, {
-        cause,
-      });
+      const code = isDiskFull(cause) ? Code.ResourceExhausted : Code.Internal;
+      const error = new CtrError(code, `metadata could not be written: ${messageOf(cause)}`, { cause });
       if (cause instanceof HalfApplied) this.#broken = error;
       throw error;
     }

@@ -18,6 +18,7 @@ import type { Snapshotter, Usage } from "../snapshots/mod.ts";
 import type { Database, Reader, Transaction } from "./database.ts";
 import { checkScope } from "./identifiers.ts";
 import { checkLabels, keptLabels, type Labels, updateLabels } from "./labels.ts";
+import { layersInUse } from "./layers_in_use.ts";
 import { holdByLease, releaseFromLease } from "./leases.ts";
 import { Numbers } from "./numbers.ts";
 import { type SnapshotRecord, snapshots } from "./schema.ts";
@@ -299,21 +300,33 @@ export class SnapshotStore {
 
   /**
    * Puts a staged layer in the place of the damaged files of the committed snapshot `name`; what is on top of it
-   * stays. The old files go with the next sweep that finds nobody who has them mounted. Gives the old files' id.
+   * stays. The old files go with the next sweep that finds nobody who has them mounted.
    * @throws NotFound, FailedPrecondition if `name` is not committed
    */
-  async replace(scope: Scope, snapshotter: string, name: string, staged: string): Promise<string> {
+  async replace(scope: Scope, snapshotter: string, name: string, staged: string): Promise<void> {
     const driver = this.#driver(snapshotter);
     await driver.commit(staged);
     const { size, inodes } = await driver.usage(staged);
-    const old = await this.#db.write((tx) => {
+    await this.#db.write((tx) => {
       const record = this.#get(tx, scope, snapshotter, name);
       if (record.kind !== "committed") throw failedPrecondition(`snapshot ${JSON.stringify(name)} is in use`);
       tx.put(snapshots, [scope.namespace, snapshotter, name], { ...record, id: staged, size, inodes });
-      return record.id;
     });
     this.#pending.delete(placeOf(snapshotter, staged));
-    return old;
+  }
+
+  /** Keys of the active snapshots on top of `name` that are mounted now, as those of running containers are. */
+  async mountedOn(scope: Scope, snapshotter: string, name: string): Promise<string[]> {
+    const driver = this.#driver(snapshotter);
+    if (!driver.layerPath) return [];
+    const inUse = await layersInUse();
+    const { id: lower } = this.#get(this.#db, scope, snapshotter, name);
+    return this.#db.list(snapshots, [scope.namespace, snapshotter])
+      .filter(([, { kind, parent }]) =>
+        kind === "active" && this.#chain(this.#db, scope, snapshotter, parent).includes(lower)
+      )
+      .filter(([, { id }]) => inUse(driver.layerPath!(id)))
+      .map(([[, , key]]) => key!);
   }
 
   /** Throws a staged layer away. */
@@ -413,9 +426,8 @@ export class SnapshotStore {
 /** Those that no mount has as one of its layers: a container may run on files that were replaced. */
 async function unmounted(driver: Snapshotter, ids: readonly string[]): Promise<string[]> {
   if (!driver.layerPath) return [...ids];
-  const mounts = await Deno.readTextFile("/proc/self/mounts");
-  const layers = new Set(mounts.split(/[\s,:=]/));
-  return ids.filter((id) => !layers.has(driver.layerPath!(id)));
+  const inUse = await layersInUse();
+  return ids.filter((id) => !inUse(driver.layerPath!(id)));
 }
 
 /** A directory's name among all snapshotters. */

@@ -1,6 +1,12 @@
 /** Getting content from a registry into the content store: each blob once, verified, going on where it broke off. */
 import { Code, CtrError, isError } from "../errors.ts";
-import { sourceLabel, sourceLabelName, uncompressedLabel } from "../images/mod.ts";
+import {
+  isIndexType,
+  isManifestType,
+  sourceLabel,
+  sourceLabelName,
+  uncompressedLabel,
+} from "../images/mod.ts";
 import type { ContentStore, ContentWriter, LeaseStore, SnapshotStore, Staged } from "../metadata/mod.ts";
 import { delay, LARGEST_MANIFEST, type Remote, type Target } from "../remotes/mod.ts";
 import type { Scope } from "../scope.ts";
@@ -77,6 +83,16 @@ export class Download {
       throw error;
     }
     return await mine ?? await this.#fromFile(target, snapshotter, signal);
+  }
+
+  /** The bytes of a blob or a document, verified, into a file that is no part of the store. */
+  async file(target: Target, path: string, signal: AbortSignal): Promise<void> {
+    if (isIndexType(target.mediaType) || isManifestType(target.mediaType)) {
+      const bytes = await this.#remote.fetch(target, signal);
+      await Deno.writeFile(path, bytes);
+    } else {
+      await this.#attempts(target, { dataPath: path, offset: 0 }, undefined, signal, this.#report);
+    }
   }
 
   /** Throws a staged layer away. */
@@ -187,7 +203,7 @@ export class Download {
 
   async #attempts(
     target: Target,
-    writer: ContentWriter,
+    writer: Pick<ContentWriter, "dataPath" | "offset">,
     snapshotter: string | undefined,
     signal: AbortSignal,
     report: Report,
@@ -222,7 +238,7 @@ export class Download {
 
   async #run(
     target: Target,
-    writer: ContentWriter,
+    writer: Pick<ContentWriter, "dataPath">,
     { offset, staged }: { offset: number; staged?: Staged },
     signal: AbortSignal,
     report: Report,

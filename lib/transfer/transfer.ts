@@ -14,11 +14,13 @@ import {
 } from "../remotes/mod.ts";
 import type { Scope } from "../scope.ts";
 import { Carrier } from "./carrier.ts";
+import { type Checked, checkImage } from "./check.ts";
 import { about, type TransferRooms } from "./download.ts";
 import { Flights } from "./flights.ts";
 import { Holds } from "./hold.ts";
 import { push, type PushRequest } from "./push.ts";
 import { Pull, type PullPlan, saveImage } from "./pull.ts";
+import { Repair, type RepairRequest, type RepairStep } from "./repair.ts";
 
 /** A registry's image, and how it is reached. */
 export interface RegistryRequest {
@@ -123,6 +125,44 @@ export class Transfer {
     } catch (error) {
       throw about(request.reference, error);
     }
+  }
+
+  /** What a disk has lost of an image. Throws NotFound without the image. */
+  async check(scope: Scope, name: string, snapshotter: string, signal: AbortSignal): Promise<Checked> {
+    const image = this.#rooms.images.get(scope, name);
+    const held = await this.#holds.hold(scope, `check ${name}`);
+    try {
+      await this.#keep(held.scope, image);
+      return await checkImage({ rooms: this.#rooms, scope: held.scope, snapshotter, signal }, image);
+    } catch (error) {
+      throw about(name, error);
+    } finally {
+      await held.end();
+    }
+  }
+
+  /** Mends an image, step by step; see {@linkcode Repair.run}. Throws NotFound without the image. */
+  async *repair(
+    scope: Scope,
+    name: string,
+    request: RepairRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<RepairStep> {
+    const image = this.#rooms.images.get(scope, name);
+    const held = await this.#holds.hold(scope, `repair ${name}`);
+    try {
+      await this.#keep(held.scope, image);
+      yield* new Repair(this.#rooms, this.#flights, { scope: held.scope, request, signal }).run(image);
+    } catch (error) {
+      throw about(name, error);
+    } finally {
+      await held.end();
+    }
+  }
+
+  /** An image's target leads the collector to the rest of it, also if the image is removed meanwhile. */
+  async #keep(scope: Scope, { target }: Image): Promise<void> {
+    await this.#rooms.leases.addResource(scope, scope.lease!, { type: "content", id: target!.digest });
   }
 
   /** Gives the image `from` the further name `to`. Throws NotFound. */

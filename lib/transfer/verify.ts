@@ -4,7 +4,6 @@
  */
 import { createHash } from "node:crypto";
 import type { Image } from "../api/services/images/v1/images.ts";
-import { adoptParents } from "../archive/mod.ts";
 import { parseDigest } from "../content/mod.ts";
 import { Code, isError, messageOf } from "../errors.ts";
 import {
@@ -23,11 +22,11 @@ import {
   type Root,
   suitable,
 } from "../images/mod.ts";
-import type { Staged } from "../metadata/mod.ts";
 import type { Target } from "../remotes/mod.ts";
 import type { Scope } from "../scope.ts";
 import { compareTrees } from "./compare.ts";
 import type { TransferRooms } from "./download.ts";
+import { type FreshLayer, type Layer, unpackBeside, type Unpacker } from "./fresh_layer.ts";
 
 /** A blob that isn't what its digest says, or isn't there. */
 export interface BadBlob {
@@ -37,24 +36,9 @@ export interface BadBlob {
   readonly recorded: boolean;
 }
 
-/** A layer's files as they ought to be. */
-export interface FreshLayer {
-  readonly staged: Staged;
-  /** Throws it away, unless it was used. */
-  discard(): Promise<void>;
-}
-
-/** A layer of this host's image. */
-export interface Layer {
-  readonly target: Target;
-  /** Key of its snapshot. */
-  readonly name: string;
-  /** Key of the one below; empty for none. */
-  readonly parent: string;
-}
-
 /** One look at one image. */
 export class Verification {
+  readonly #unpacker: Unpacker;
   readonly #rooms: TransferRooms;
   readonly #scope: Scope;
   readonly #signal: AbortSignal;
@@ -65,11 +49,12 @@ export class Verification {
   /** What couldn't be compared, and why. */
   readonly skipped: string[] = [];
 
-  constructor(rooms: TransferRooms, scope: Scope, snapshotter: string, signal: AbortSignal) {
-    this.#rooms = rooms;
-    this.#scope = scope;
-    this.#snapshotter = snapshotter;
-    this.#signal = signal;
+  constructor(unpacker: Unpacker) {
+    this.#unpacker = unpacker;
+    this.#rooms = unpacker.rooms;
+    this.#scope = unpacker.scope;
+    this.#snapshotter = unpacker.snapshotter;
+    this.#signal = unpacker.signal;
   }
 
   /** Blobs that were read and found right. */
@@ -102,8 +87,11 @@ export class Verification {
       isIndexType(mediaType) || isManifestType(mediaType)
     );
     const own = suitable(defaultPlatform(), images)[0];
+    const has = ({ digest }: Target) => this.#rooms.content.has(this.#scope, digest);
+    // An image that was fetched for another platform only lacks nothing.
+    const elsewhere = own && !has(own) && images.some(has);
     for (const child of document.manifests) {
-      const needed = walk.needed && child === own;
+      const needed = walk.needed && child === own && !elsewhere;
       await this.#visit(child, { needed, depth: walk.depth - 1 }, bad);
     }
   }
@@ -161,26 +149,39 @@ export class Verification {
     return hash.digest("hex") === hex ? undefined : "does not have the bytes of its digest";
   }
 
-  /** The layers of the image for this host, lowest first; none if it is an artifact, or isn't here. */
-  async hostLayers(image: Image): Promise<{ manifest: Manifest; layers: Layer[] } | undefined> {
-    const manifest = await this.#hostManifest(image.target!, DEEPEST);
+  /**
+   * The layers of the image for this host, lowest first; none if it is an artifact, or if a document that leads
+   * there isn't here or is among the `broken`.
+   */
+  async hostLayers(
+    image: Image,
+    broken: ReadonlySet<string> = new Set(),
+  ): Promise<{ manifest: Manifest; layers: Layer[] } | undefined> {
+    const manifest = await this.#hostManifest(image.target!, broken, DEEPEST);
     if (!manifest || !isConfigType(manifest.config.mediaType)) return undefined;
-    const names = await this.#unpackedNames(manifest);
-    if (names.length !== manifest.layers.length) return undefined;
+    const { diffIds } = await readConfig(this.#rooms.content, this.#scope, manifest);
+    if (diffIds.length !== manifest.layers.length) return undefined;
+    const names = chainIds(diffIds);
     const layers = manifest.layers.map((target, n) => ({
       target,
+      diffId: diffIds[n]!,
       name: names[n]!,
       parent: names[n - 1] ?? "",
     }));
     return { manifest, layers };
   }
 
-  async #hostManifest(target: Root, depth: number): Promise<Manifest | undefined> {
+  async #hostManifest(
+    target: Root,
+    broken: ReadonlySet<string>,
+    depth: number,
+  ): Promise<Manifest | undefined> {
     const { content } = this.#rooms;
-    if (!content.has(this.#scope, target.digest)) return undefined;
+    if (!this.#isGood(target.digest, broken)) return undefined;
     const document = await readDocument(content, this.#scope, target);
     if (document.kind === "manifest") {
-      if (!isConfigType(document.config.mediaType)) return undefined;
+      const { mediaType, digest } = document.config;
+      if (!isConfigType(mediaType) || !this.#isGood(digest, broken)) return undefined;
       const bytes = await content.readAll(this.#scope, document.config.digest);
       const { platform } = parseConfig(bytes, document.config.digest);
       return !platform.architecture || matches(defaultPlatform(), platform) ? document : undefined;
@@ -189,7 +190,11 @@ export class Verification {
       isIndexType(mediaType) || isManifestType(mediaType)
     );
     const own = depth > 0 ? suitable(defaultPlatform(), images)[0] : undefined;
-    return own && await this.#hostManifest(own, depth - 1);
+    return own && await this.#hostManifest(own, broken, depth - 1);
+  }
+
+  #isGood(digest: string, broken: ReadonlySet<string>): boolean {
+    return !broken.has(digest) && this.#rooms.content.has(this.#scope, digest);
   }
 
   /**
@@ -207,7 +212,7 @@ export class Verification {
       this.skipped.push(`snapshot ${layer.name}: its layer ${layer.target.digest} was dropped`);
       return undefined;
     }
-    const fresh = await this.#unpack(layer);
+    const fresh = await unpackBeside(this.#unpacker, layer);
     let keep = false;
     try {
       const [found] = snapshots.layerPaths(this.#scope, this.#snapshotter, layer.name);
@@ -217,28 +222,6 @@ export class Verification {
       return problem ? { problem, fresh } : undefined;
     } finally {
       if (!keep) await fresh.discard();
-    }
-  }
-
-  async #unpack({ target, parent }: Layer): Promise<FreshLayer> {
-    const { content, snapshots, workers } = this.#rooms;
-    const staged = await snapshots.stage(this.#snapshotter);
-    const discard = () => snapshots.discardStaged(this.#snapshotter, staged.id);
-    try {
-      const { digest, mediaType } = target;
-      const job = {
-        source: { file: content.path(this.#scope, digest) },
-        expected: { digest, size: Number(target.size) },
-        target: { dir: staged.layerPath, form: "overlay" as const },
-        mediaType,
-      };
-      const { impliedDirs } = await workers.run(job, { signal: this.#signal });
-      const parents = snapshots.layerPaths(this.#scope, this.#snapshotter, parent);
-      adoptParents(staged.layerPath, parents, impliedDirs ?? []);
-      return { staged, discard };
-    } catch (error) {
-      await discard();
-      throw error;
     }
   }
 

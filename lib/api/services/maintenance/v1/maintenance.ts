@@ -45,6 +45,8 @@ export interface RepairRequest {
   hostDir: string;
   user: string;
   password: string;
+  /** A token that gets others; in place of user and password. */
+  refresh: string;
 }
 
 export interface RepairResponse {
@@ -287,7 +289,7 @@ export const Finding: MessageFns<Finding> = {
 };
 
 function createBaseRepairRequest(): RepairRequest {
-  return { image: "", snapshotter: "", plainHttp: false, hostDir: "", user: "", password: "" };
+  return { image: "", snapshotter: "", plainHttp: false, hostDir: "", user: "", password: "", refresh: "" };
 }
 
 export const RepairRequest: MessageFns<RepairRequest> = {
@@ -309,6 +311,9 @@ export const RepairRequest: MessageFns<RepairRequest> = {
     }
     if (message.password !== "") {
       writer.uint32(50).string(message.password);
+    }
+    if (message.refresh !== "") {
+      writer.uint32(58).string(message.refresh);
     }
     return writer;
   },
@@ -372,6 +377,14 @@ export const RepairRequest: MessageFns<RepairRequest> = {
             }
 
             message.password = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.refresh = reader.string();
             continue;
           }
         }
