@@ -104,8 +104,8 @@ async function replace(root: string, file: string, time: number): Promise<string
     }
   };
   // Snapshots have lost their names; a container's own files are in them, so they are not for a sweep to delete.
-  for await (const { name } of Deno.readDir(`${root}/snapshots`)) {
-    if (!name.includes(".lost-") && await isFull(`${root}/snapshots/${name}`)) {
+  for (const name of await namesIn(`${root}/snapshots`)) {
+    if (!name.includes(".lost-") && (await namesIn(`${root}/snapshots/${name}`)).length) {
       await aside(`${root}/snapshots/${name}`, `${root}/snapshots/${name}.lost-${stamp}`);
     }
   }
@@ -119,9 +119,13 @@ async function replace(root: string, file: string, time: number): Promise<string
   return setAside;
 }
 
-async function isFull(path: string): Promise<boolean> {
-  for await (const _ of Deno.readDir(path)) return true;
-  return false;
+async function namesIn(path: string): Promise<string[]> {
+  try {
+    return (await Array.fromAsync(Deno.readDir(path))).map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
 }
 
 async function syncFile(path: string): Promise<void> {

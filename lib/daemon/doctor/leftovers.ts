@@ -5,7 +5,13 @@ const staleMillis = 24 * 3_600_000;
 
 /** Everything stale below a root and a state directory. */
 export async function leftoverFindings(root: string, state: string, running: boolean): Promise<Finding[]> {
-  const findings = await Promise.all([bundles(state), mounts(state, running), ingests(root), shims(state)]);
+  const findings = await Promise.all([
+    bundles(state),
+    mounts(state, running),
+    ingests(root),
+    shims(state),
+    setAside(root),
+  ]);
   return findings.flat();
 }
 
@@ -120,4 +126,19 @@ async function shims(state: string): Promise<Finding[]> {
     });
   }
   return findings.length ? findings : [{ level: "ok", subject, text: `${count}, all can be reached` }];
+}
+
+/** What a rebuild kept of lost metadata and snapshots is for somebody to look at, and then to delete. */
+async function setAside(root: string): Promise<Finding[]> {
+  const paths = (await Promise.all(
+    [root, `${root}/snapshots`].map(async (dir) =>
+      (await entriesOf(dir)).filter((name) => name.includes(".lost-")).map((name) => `${dir}/${name}`)
+    ),
+  )).flat();
+  return paths.map((path) => ({
+    level: "warn",
+    subject: "set aside",
+    text: `${path}: a rebuild has kept it`,
+    advice: `when nothing in it is missed: rm -r ${path}`,
+  }));
 }
