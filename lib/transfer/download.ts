@@ -1,5 +1,5 @@
 /** Getting content from a registry into the content store: each blob once, verified, going on where it broke off. */
-import { Code, CtrError, isError } from "../errors.ts";
+import { Code, codeOf, CtrError, isError } from "../errors.ts";
 import {
   isIndexType,
   isManifestType,
@@ -28,6 +28,7 @@ export interface StagedLayer {
   readonly result: LayerResult;
 }
 
+const useless = new Set<Code>([Code.FailedPrecondition, Code.InvalidArgument, Code.ResourceExhausted]);
 const TRIES = 5;
 const LOCKED_WAIT = 200;
 
@@ -160,9 +161,9 @@ export class Download {
       await writer.commit({ size, expected, labels, verified });
     } catch (error) {
       if (isError(error, Code.AlreadyExists)) return;
-      // Bytes that are wrong are of no use to a next try.
-      const wrong = isError(error, Code.FailedPrecondition) || isError(error, Code.InvalidArgument);
-      if (wrong) await content.abort(this.#scope, ref).catch(() => {});
+      // Bytes that are wrong are of no use to a next try, and a full disk needs the room of the others.
+      const code = codeOf(error);
+      if (useless.has(code)) await content.abort(this.#scope, ref).catch(() => {});
       throw error;
     }
   }

@@ -13,6 +13,8 @@ export interface LongshoreOptions {
   config?: string;
   /** Environment added to the daemon's. */
   env?: Record<string, string>;
+  /** Run before the first start, with the path of the root to be: to mount something there, say. */
+  prepare?: (root: string) => Promise<void>;
 }
 
 export class Longshore implements AsyncDisposable {
@@ -30,6 +32,7 @@ export class Longshore implements AsyncDisposable {
     const daemon = new Longshore(scratch, options);
     await Deno.writeTextFile(scratch.join("config.toml"), options.config ?? "");
     try {
+      await options.prepare?.(daemon.root);
       await daemon.restart();
     } catch (error) {
       await scratch[Symbol.asyncDispose]();
