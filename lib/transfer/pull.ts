@@ -1,12 +1,13 @@
 /** Pulling one image: names to digests, documents, layers, snapshots, and the image's record at last. */
 import type { Image } from "../api/services/images/v1/images.ts";
-import { Code, failedPrecondition, isError, notFound } from "../errors.ts";
+import { failedPrecondition, notFound } from "../errors.ts";
 import {
   childLabels,
   DEEPEST,
   defaultPlatform,
   type Descriptor,
   formatPlatform,
+  isChildLabel,
   isConfigType,
   isIndexType,
   isManifestType,
@@ -18,7 +19,7 @@ import {
   snapshotLabel,
   suitable,
 } from "../images/mod.ts";
-import type { ContentStore, ImageStore } from "../metadata/mod.ts";
+import type { ImageStore } from "../metadata/mod.ts";
 import type { Remote, Target } from "../remotes/mod.ts";
 import type { Scope } from "../scope.ts";
 import { Download, type TransferRooms } from "./download.ts";
@@ -156,7 +157,18 @@ export class Pull {
     const parts = { scope: this.#scope, report: this.#report, plan };
     const top = await new Unpacking(this.#rooms, this.#flights, this.#download, parts).run(signal);
     if (top) await this.#label(manifest.config.digest, { [snapshotLabel(snapshotter)]: top });
-    if (top && discard) await discardLayers(this.#rooms.content, this.#scope, manifest.layers);
+    if (top && discard) await this.#letGo(target, manifest.layers);
+  }
+
+  /** The manifest keeps its layers' blobs no more; the next collection frees those that nothing else keeps. */
+  async #letGo(target: Target, layers: readonly Target[]): Promise<void> {
+    const { content } = this.#rooms;
+    const digests = new Set(layers.map(({ digest }) => digest));
+    const { labels } = content.info(this.#scope, target.digest);
+    const keeping = Object.keys(labels).filter((name) => isChildLabel(name) && digests.has(labels[name]!));
+    if (!keeping.length) return;
+    const { digest } = target;
+    await content.update(this.#scope, { digest, labels: {} }, keeping.map((name) => `labels.${name}`));
   }
 
   /** Blobs that stay packed, a few at a time. */
@@ -196,15 +208,6 @@ export class Pull {
       updatedAt: undefined,
     };
     return await saveImage(this.#rooms.images, this.#scope, image);
-  }
-}
-
-/** Takes the blobs of unpacked layers from the namespace; the next collection frees their space. */
-async function discardLayers(content: ContentStore, scope: Scope, layers: readonly Target[]): Promise<void> {
-  for (const { digest } of layers) {
-    await content.delete(scope, digest).catch((error) => {
-      if (!isError(error, Code.NotFound)) throw error;
-    });
   }
 }
 

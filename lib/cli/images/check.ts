@@ -19,6 +19,7 @@ import { selectImages } from "./select.ts";
 interface State {
   readonly status: string;
   readonly size: string;
+  /** Nothing that is needed is missing. */
   readonly complete: boolean;
   readonly unpacked: boolean;
   readonly error?: unknown;
@@ -64,11 +65,14 @@ async function check(daemon: Daemon, image: Image, snapshotter: string): Promise
     const here = await Promise.all(required.map((part) => isHere(daemon, part)));
     const present = required.filter((_, at) => here[at]);
     const complete = present.length === required.length;
+    const unpacked = await isUnpacked(daemon, manifest, snapshotter);
+    // An unpacked image runs without its packed layers; a config is needed for that.
+    const word = complete ? "complete" : unpacked ? "layers dropped" : "incomplete";
     return {
-      status: `${complete ? "complete" : "incomplete"} (${present.length}/${required.length})`,
+      status: `${word} (${present.length}/${required.length})`,
       size: `${binarySize(sum(present))}/${binarySize(sum(required))}`,
-      complete,
-      unpacked: await isUnpacked(daemon, manifest, snapshotter),
+      complete: complete || unpacked,
+      unpacked,
     };
   } catch (error) {
     if (isError(error, Code.NotFound)) {
