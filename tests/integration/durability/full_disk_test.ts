@@ -4,24 +4,10 @@ import { Code, isError, messageOf } from "../../../lib/errors.ts";
 import { Client } from "../../../mod.ts";
 import { type Longshore, must } from "../../harness/mod.ts";
 import { diskOf, recordsOf } from "../gc/disk.ts";
-import { ok, type Place, withRegistry } from "./support.ts";
+import { ok, type Place, smallDisk, withRegistry } from "./support.ts";
 
-/** Bytes of the disk. */
-const size = 48 << 20;
-
-/** Runs `test` with a daemon whose root is a small ext4 of its own. */
-async function onSmallDisk(test: (place: Place) => Promise<void>): Promise<void> {
-  const prepare = async (root: string) => {
-    const image = `${root}.ext4`;
-    await Deno.writeFile(image, new Uint8Array());
-    await Deno.truncate(image, size);
-    await must("mkfs.ext4", ["-q", "-m", "0", "-O", "^has_journal", image]);
-    await Deno.mkdir(root);
-    await must("mount", ["-o", "loop", image, root]);
-    await Deno.remove(`${root}/lost+found`);
-  };
-  await withRegistry(test, { prepare });
-}
+/** Runs `test` with a daemon whose root is a small disk of its own. */
+const onSmallDisk = (test: (place: Place) => Promise<void>) => withRegistry(test, { prepare: smallDisk });
 
 /** Takes all space but about `left` bytes. Disposing it gives the space back. */
 async function fill({ root }: Longshore, left: number): Promise<AsyncDisposable> {

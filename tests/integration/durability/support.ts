@@ -5,6 +5,7 @@ import {
   imageOfDirs,
   type Longshore,
   type LongshoreOptions,
+  must,
   push,
   type Registry,
   Scratch,
@@ -39,6 +40,17 @@ async function twoLayers(scratch: Scratch) {
   await Deno.writeTextFile(`${upper}/data/two`, "two\n");
   const config = ["--config.cmd", "sh"];
   return await imageOfDirs(scratch.join("two"), [scratch.join("busybox-rootfs"), upper], config);
+}
+
+/** Mounts an ext4 of its own, of 48 MiB, at `root`; it goes with the mount. */
+export async function smallDisk(root: string): Promise<void> {
+  const image = `${root}.ext4`;
+  await Deno.writeFile(image, new Uint8Array());
+  await Deno.truncate(image, 48 << 20);
+  await must("mkfs.ext4", ["-q", "-m", "0", "-O", "^has_journal", image]);
+  await Deno.mkdir(root);
+  await must("mount", ["-o", "loop", image, root]);
+  await Deno.remove(`${root}/lost+found`);
 }
 
 /** Standard output of a command that must succeed. */
