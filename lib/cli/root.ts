@@ -109,6 +109,20 @@ export const commands: readonly Command[] = [
     usage: "show what the daemon is made of",
     group: () => import("./plugins/mod.ts"),
   },
+  { name: "system", usage: "look after the daemon's host", group: () => import("./system/mod.ts") },
+  {
+    name: "prune",
+    usage: "remove what nothing refers to, and tell what was freed",
+    description:
+      "Leases that expired, ingests that nobody has written to for a day, content and snapshots that no image, " +
+      "container or lease leads to. The daemon does so by itself, sooner or later.",
+    examples: ["prune --dry-run", "prune --all"],
+    flags: [
+      { name: "all", short: "a", usage: "also remove images that no container uses" },
+      { name: "dry-run", usage: "only tell what would be removed" },
+    ],
+    load: () => import("./prune.ts"),
+  },
   { name: "version", usage: "print the client and server versions", load: () => import("./version.ts") },
   {
     name: "doctor",

@@ -17,7 +17,12 @@ import { createLease, type Lease, type LeaseOptions } from "./lease.ts";
 import {
   checkImages,
   type CheckResponse,
+  type DiskItem,
+  type DiskUsage,
+  diskUsage,
   type MaintenanceOptions,
+  prune,
+  type PruneOptions,
   repairImage,
   type RepairOptions,
   type RepairResponse,
@@ -103,6 +108,16 @@ export class Client implements Services, AsyncDisposable {
    */
   repairImage(name: string, options?: RepairOptions): AsyncIterable<RepairResponse> {
     return repairImage(this, name, options);
+  }
+
+  /** What the namespace takes of the disk: by kind, and one by one. Our daemon's own. */
+  diskUsage({ signal }: CallOptions = {}): Promise<DiskUsage> {
+    return diskUsage(this, signal);
+  }
+
+  /** Removes what nothing refers to, and tells what went: see {@linkcode PruneOptions}. Our daemon's own. */
+  prune(options?: PruneOptions): Promise<DiskItem[]> {
+    return prune(this, options);
   }
 
   async images(filters: string[] = [], options?: CallOptions): Promise<Image[]> {

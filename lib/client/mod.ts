@@ -24,7 +24,11 @@ export {
 export { Lease, type LeaseOptions } from "./lease.ts";
 export {
   type CheckResponse,
+  type DiskItem,
+  type DiskTotal,
+  type DiskUsage,
   type MaintenanceOptions,
+  type PruneOptions,
   type RepairOptions,
   type RepairResponse,
   RepairResponse_Step as RepairStep,

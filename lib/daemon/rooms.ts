@@ -7,6 +7,7 @@ import {
   ContentStore,
   Database,
   GarbageCollector,
+  Housekeeping,
   ImageStore,
   LeaseStore,
   NamespaceStore,
@@ -71,6 +72,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
     }),
     (collector) => collector.close(),
   );
+  const housekeeping = new Housekeeping(db, { content, snapshots, images, collector });
   const workers = stack.use(new LayerWorkers());
   const streams = new Streams();
   const transfer = new Transfer(
@@ -111,7 +113,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
     imagesService(images, collector),
     introspectionService(identity),
     leasesService(leases, collector),
-    maintenanceService(transfer, collector),
+    maintenanceService(transfer, housekeeping, collector),
     namespacesService(namespaces),
     snapshotsService(snapshots),
     streamingService(streams),

@@ -3,7 +3,7 @@ import type { Publisher } from "../events/mod.ts";
 import { faultPoint } from "../fault.ts";
 import type { Change, Database } from "./database.ts";
 import { Marks, pacer } from "./gc_marks.ts";
-import { type Node, nodeTables } from "./gc_nodes.ts";
+import { idOf, type Node, nodeTables } from "./gc_nodes.ts";
 import { inOrder, publishRemoval, removeNode } from "./gc_remove.ts";
 import { containers, images, leases } from "./schema.ts";
 
@@ -77,6 +77,17 @@ export class GarbageCollector {
       return this.#begin();
     };
     return this.#next = this.#running.then(begin, begin);
+  }
+
+  /** What a run would remove now; and what else, if the nodes `without` were gone. Changes nothing. */
+  async find(without: readonly Node[] = []): Promise<Node[]> {
+    const marks = new Marks(this.#db, new Set(without.map(idOf)));
+    const unwatch = this.#db.watch((changes) => marks.see(changes));
+    try {
+      return await marks.garbage(pacer(this.#stop.signal));
+    } finally {
+      unwatch();
+    }
   }
 
   /** Collects soon, as the thresholds allow. */

@@ -46,9 +46,12 @@ export class Marks {
   readonly #renewed = new Map<string, Node>();
   /** By node: those that live because it does. */
   readonly #backward = new Map<string, Node[]>();
+  readonly #without: ReadonlySet<string>;
 
-  constructor(db: Database) {
+  /** Marks as if the nodes of the ids `without` were gone. */
+  constructor(db: Database, without: ReadonlySet<string> = new Set()) {
     this.#db = db;
+    this.#without = without;
   }
 
   isLive(node: Node): boolean {
@@ -112,7 +115,7 @@ export class Marks {
 
   #mark(node: Node): void {
     const id = node.flat ? flatId(idOf(node)) : idOf(node);
-    if (this.#live.has(id)) return;
+    if (this.#live.has(id) || this.#without.has(id)) return;
     this.#live.add(id);
     this.#todo.push(node);
   }

@@ -9,6 +9,7 @@ export { ImageStore } from "./images.ts";
 export { checkLabels, keptLabels, type Labels, updateLabels } from "./labels.ts";
 export { holdByLease, LeaseStore, releaseFromLease } from "./leases.ts";
 export { ensureNamespace, NamespaceStore } from "./namespaces.ts";
+export { type DiskItem, type DiskTotal, Housekeeping } from "./housekeeping.ts";
 export { damageOf } from "./damage.ts";
 export * as schema from "./schema.ts";
 export { type Announcement, ContentStore } from "./content.ts";
