@@ -20,6 +20,7 @@ import { labelsField } from "./fields.ts";
 import { checkScope, digestFault } from "./identifiers.ts";
 import { checkLabels, keptLabels, type Labels, updateLabels } from "./labels.ts";
 import { holdByLease, releaseFromLease } from "./leases.ts";
+import { pacer } from "./pacer.ts";
 import { content, type IngestRecord, ingests, namespaces } from "./schema.ts";
 
 /** What a writer announces of its blob. */
@@ -297,9 +298,15 @@ export class ContentStore {
 
   /** Deletes blobs and ingests on disk that no namespace has a record of. */
   async sweep(): Promise<void> {
-    const kept = new Set(this.#db.keys(content).map(([, digest]) => digest!));
+    const pace = pacer();
+    const kept = new Set<string>();
+    for (const [, digest] of this.#db.scan(content)) {
+      kept.add(digest!);
+      await pace();
+    }
     for (const digest of await this.#blobs.digests()) {
       if (!kept.has(digest)) await this.#removeUnlessRecorded(digest);
+      await pace();
     }
     const idle = await this.#blobs.idleIngests();
     const keys = new Set(this.#db.list(ingests).map(([, { key }]) => key));

@@ -152,6 +152,15 @@ export class Database implements Reader {
     return records.names(prefix).map((name) => records.get(name)!.key);
   }
 
+  /** Keys one by one, for those who stop on the way: what is deleted meanwhile is left out, what is new is not seen. */
+  *scan<T>(table: Table<T>, prefix: Key = []): Generator<Key> {
+    const records = this.#records(table.name);
+    for (const name of records.names(prefix)) {
+      const entry = records.get(name);
+      if (entry) yield entry.key;
+    }
+  }
+
   /**
    * Runs `fn` when the writers before have run, and resolves with its result once its changes are on disk.
    * `fn` is synchronous and free of effects outside the transaction; if it throws, nothing changed. Writers

@@ -16,25 +16,8 @@ import {
 } from "./gc_nodes.ts";
 import { leaseResources } from "./schema.ts";
 
-/** A slice of work on the main thread. */
-const sliceMillis = 8;
 const kinds = Object.keys(nodeTables) as NodeKind[];
 const kindOfTable = new Map(kinds.map((kind) => [nodeTables[kind].name, kind]));
-
-/** Gives way to others whenever a slice is over. */
-export function pacer(signal: AbortSignal): () => Promise<void> | undefined {
-  let end = performance.now() + sliceMillis;
-  return () => {
-    if (performance.now() < end) return undefined;
-    return new Promise((resolve, reject) =>
-      setTimeout(() => {
-        end = performance.now() + sliceMillis;
-        if (signal.aborted) reject(signal.reason);
-        else resolve();
-      }, 0)
-    );
-  };
-}
 
 /** The marks of one run. */
 export class Marks {
@@ -92,7 +75,7 @@ export class Marks {
 
   *#nodes(): Generator<Node> {
     for (const kind of kinds) {
-      for (const key of this.#db.keys<unknown>(nodeTables[kind])) yield { kind, key };
+      for (const key of this.#db.scan<unknown>(nodeTables[kind])) yield { kind, key };
     }
   }
 

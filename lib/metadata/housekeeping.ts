@@ -4,10 +4,10 @@ import type { Scope } from "../scope.ts";
 import type { ContentStore } from "./content.ts";
 import type { Database, Key } from "./database.ts";
 import type { GarbageCollector } from "./gc.ts";
-import { pacer } from "./gc_marks.ts";
 import { idOf, type Node, nodeTables, references } from "./gc_nodes.ts";
 import { checkScope } from "./identifiers.ts";
 import type { ImageStore } from "./images.ts";
+import { pacer } from "./pacer.ts";
 import * as schema from "./schema.ts";
 import type { SnapshotStore } from "./snapshots.ts";
 

@@ -23,6 +23,7 @@ import { holdByLease, releaseFromLease } from "./leases.ts";
 import { Numbers } from "./numbers.ts";
 import { type SnapshotRecord, snapshots } from "./schema.ts";
 import { fieldOf, infoOf } from "./snapshot_info.ts";
+import { placeOf, sweepLayers } from "./sweep_layers.ts";
 
 /** A caller that prepares a snapshot names here the committed one that it wants to make of it. */
 const targetLabel = "containerd.io/snapshot.ref";
@@ -184,9 +185,10 @@ export class SnapshotStore {
     const driver = this.#driver(snapshotter);
     const { id } = await this.#db.write((tx) => {
       const record = this.#get(tx, scope, snapshotter, key);
-      if (this.#children(tx, scope, snapshotter, key).length) {
-        throw failedPrecondition("cannot remove snapshot with child");
-      }
+      const isParent = tx.list(snapshots, [scope.namespace, snapshotter]).some(([, { parent }]) =>
+        parent === key
+      );
+      if (isParent) throw failedPrecondition("cannot remove snapshot with child");
       tx.delete(snapshots, [scope.namespace, snapshotter, key]);
       releaseFromLease(tx, scope, { type: `snapshots/${snapshotter}`, id: key });
       return record;
@@ -337,32 +339,13 @@ export class SnapshotStore {
 
   /** Removes directories without a record, what a crash or a collection left, and waits until their space is free. */
   async sweep(): Promise<void> {
-    for (const driver of this.#snapshotters.values()) await this.#sweep(driver);
+    for (const name of this.names) await sweepLayers(this.#db, this.#driver(name), () => this.#pending);
   }
 
   /** {@linkcode sweep} of one snapshotter, as a client asks for it. */
   async cleanup(scope: Scope, snapshotter: string): Promise<void> {
     checkScope(scope);
-    await this.#sweep(this.#driver(snapshotter));
-  }
-
-  async #sweep(driver: Snapshotter): Promise<void> {
-    const ids = await driver.ids();
-    // Looked at in one moment: what is on disk by then has a record, is about to get one, or is left over.
-    const kept = new Set([...this.#pending, ...this.#recorded(driver.name)]);
-    const orphans = ids.filter((id) => !kept.has(placeOf(driver.name, id)));
-    const free = orphans.length ? await unmounted(driver, orphans) : orphans;
-    // One that can't be removed, since somebody mounted something on it, keeps no other.
-    const results = await Promise.allSettled(free.map((id) => driver.remove(id)));
-    await driver.removed();
-    const failed = results.find((result) => result.status === "rejected");
-    if (failed) throw failed.reason;
-  }
-
-  #recorded(snapshotter: string): string[] {
-    return this.#db.list(snapshots)
-      .filter(([key]) => key[1] === snapshotter)
-      .map(([, { id }]) => placeOf(snapshotter, id));
+    await sweepLayers(this.#db, this.#driver(snapshotter), () => this.#pending);
   }
 
   /** Snapshotters by name. */
@@ -415,20 +398,4 @@ export class SnapshotStore {
     }
     return ids;
   }
-
-  #children(from: Reader, scope: Scope, snapshotter: string, key: string): string[] {
-    return from.list(snapshots, [scope.namespace, snapshotter])
-      .filter(([, record]) => record.parent === key)
-      .map(([[, , name]]) => name!);
-  }
 }
-
-/** Those that no mount has as one of its layers: a container may run on files that were replaced. */
-async function unmounted(driver: Snapshotter, ids: readonly string[]): Promise<string[]> {
-  if (!driver.layerPath) return [...ids];
-  const inUse = await layersInUse();
-  return ids.filter((id) => !inUse(driver.layerPath!(id)));
-}
-
-/** A directory's name among all snapshotters. */
-const placeOf = (snapshotter: string, id: string) => `${snapshotter}/${id}`;
