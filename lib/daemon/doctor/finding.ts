@@ -26,3 +26,13 @@ export async function entriesOf(path: string): Promise<string[]> {
     return [];
   }
 }
+
+/** Whether somebody listens on a Unix socket. */
+export async function answers(path: string): Promise<boolean> {
+  try {
+    (await Deno.connect({ transport: "unix", path })).close();
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,13 +1,13 @@
 /** What daemons, crashed or killed, have left behind. */
-import { entriesOf, type Finding, readText } from "./finding.ts";
+import { answers, entriesOf, type Finding, readText } from "./finding.ts";
 
 const staleMillis = 24 * 3_600_000;
 
 /** Everything stale below a root and a state directory. */
 export async function leftoverFindings(root: string, state: string, running: boolean): Promise<Finding[]> {
   const findings = await Promise.all([
-    bundles(state),
-    mounts(state, running),
+    bundles(state, running),
+    mounts(root, running),
     ingests(root),
     shims(state),
     setAside(root),
@@ -31,58 +31,74 @@ async function bundlesOf(state: string): Promise<Bundle[]> {
   return found;
 }
 
-/** Whether the process of a bundle's task runs; by pid and start time, since pids are used again. */
-async function isAlive(bundle: string): Promise<boolean> {
-  const text = await readText(`${bundle}/task.json`);
-  if (!text) return false;
+/** Why nobody is at work in a bundle; undefined if somebody is. */
+async function deadBecause(bundle: string): Promise<string | undefined> {
+  const [task, bootstrap] = await Promise.all([
+    readJson<{ pid: number; startTime: string }>(`${bundle}/task.json`),
+    readJson<{ socket: string; binary: string }>(`${bundle}/bootstrap.json`),
+  ]);
+  if (bootstrap) {
+    return await answers(bootstrap.socket) ? undefined : `its shim (${bootstrap.binary}) does not answer`;
+  }
+  if (!task) return "it has no process yet, or never had one";
+  // By pid and start time, since pids are used again. A zombie has ended.
+  const stat = await readText(`/proc/${task.pid}/stat`) ?? "";
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields[0] !== "Z" && fields[19] === task.startTime ? undefined : "its process has ended";
+}
+
+async function readJson<T>(path: string): Promise<T | undefined> {
   try {
-    const { pid, startTime } = JSON.parse(text) as { pid: number; startTime: string };
-    const stat = await readText(`/proc/${pid}/stat`) ?? "";
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] === startTime;
+    return JSON.parse(await readText(path) ?? "null") ?? undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
-async function bundles(state: string): Promise<Finding[]> {
+/** With a daemon this may be a stopped task like any other; either way the command takes it away, with its mounts. */
+async function bundles(state: string, running: boolean): Promise<Finding[]> {
   const all = await bundlesOf(state);
-  const alive = await Promise.all(all.map(({ path }) => isAlive(path)));
-  const dead = all.filter((_, at) => !alive[at]);
+  const reasons = await Promise.all(all.map(({ path }) => deadBecause(path)));
+  const dead = all.flatMap((bundle, at) => reasons[at] ? [{ ...bundle, why: reasons[at] }] : []);
   if (!dead.length) {
     return [{ level: "ok", subject: "bundles", text: `${all.length}, none without a process` }];
   }
-  return dead.map(({ namespace, id, path }) => ({
+  const first = running ? "" : "start the daemon, then: ";
+  return dead.map(({ namespace, id, path, why }) => ({
     level: "warn" as const,
     subject: "bundles",
-    text: `${path}: its process is gone`,
-    advice: `ctr -n ${namespace} tasks rm ${id}`,
+    text: `${path}: ${why}`,
+    advice: `${first}ctr -n ${namespace} tasks rm ${id}`,
   }));
 }
 
-async function mounts(state: string, running: boolean): Promise<Finding[]> {
+/** Mounts for moments, which a daemon at work has too. Another daemon's are not ours to judge. */
+async function mounts(root: string, running: boolean): Promise<Finding[]> {
   const subject = "mounts";
-  const targets = (await readText("/proc/self/mounts") ?? "").split("\n").map((line) =>
-    (line.split(" ")[1] ?? "").replaceAll(
-      /\\([0-7]{3})/g,
-      (_, octal) => String.fromCharCode(parseInt(octal, 8)),
-    )
-  );
-  const stale: string[] = [];
-  for (const target of targets) {
-    const inBundle = target.startsWith(`${state}/tasks/`);
-    const bundle = target.split("/").slice(0, state.split("/").length + 3).join("/");
-    if (inBundle && !await isAlive(bundle)) stale.push(target);
-    // A daemon at work has such mounts for moments.
-    if (!running && /\/longshore-mount-[^/]+$/.test(target)) stale.push(target);
-  }
+  const lines = (await readText("/proc/self/mountinfo") ?? "").split("\n");
+  const stale = running ? [] : lines.flatMap((line) => {
+    const target = unescape(line.split(" ")[4] ?? "");
+    return /\/longshore-mount-[^/]+$/.test(target) && isOf(root, line) ? [target] : [];
+  });
   if (!stale.length) return [{ level: "ok", subject, text: "none stale" }];
   return stale.map((target) => ({
     level: "warn" as const,
     subject,
     text: `${target} is mounted for nobody`,
-    advice: `umount ${target}`,
+    advice: `umount ${target} && rmdir ${target}`,
   }));
 }
+
+/** Whether a line of mountinfo is made of a root's snapshots: an overlay by its options, a bind mount by its root. */
+function isOf(root: string, line: string): boolean {
+  const source = unescape(line.split(" ")[3] ?? "");
+  const options = unescape(line.split(" - ")[1] ?? "");
+  const at = source.indexOf("/snapshots/");
+  return options.includes(`${root}/snapshots/`) || at > 0 && root.endsWith(source.slice(0, at));
+}
+
+const unescape = (text: string) =>
+  text.replaceAll(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(parseInt(octal, 8)));
 
 async function ingests(root: string): Promise<Finding[]> {
   const subject = "ingests";
@@ -114,19 +130,21 @@ async function shims(state: string): Promise<Finding[]> {
     const own = at < 0 ? undefined : words[at + 2];
     if (!own) continue;
     count++;
-    const reachable = await Deno.lstat(`${own}/shim/shim.sock`).then(() => true, () => false);
-    if (reachable) continue;
+    if (await exists(`${own}/shim/shim.sock`)) continue;
+    const whose = own === state ? "" : " (another daemon's)";
     findings.push({
       level: "warn",
       subject,
-      text: `process ${pid} serves ${own}, where its socket is gone${
-        own === state ? "" : " (another daemon's)"
-      }`,
-      advice: `its containers end with it: kill ${pid}`,
+      text: `process ${pid} serves ${own}, where its socket is gone${whose}`,
+      advice: await exists(`${own}/tasks`)
+        ? `kill -9 ${pid}: its containers go on, and the next shim of the daemon takes them over`
+        : `its containers (ps --ppid ${pid}) can't be reached any more: end them, then: kill -9 ${pid}`,
     });
   }
   return findings.length ? findings : [{ level: "ok", subject, text: `${count}, all can be reached` }];
 }
+
+const exists = (path: string) => Deno.lstat(path).then(() => true, () => false);
 
 /** What a rebuild kept of lost metadata and snapshots is for somebody to look at, and then to delete. */
 async function setAside(root: string): Promise<Finding[]> {

@@ -4,7 +4,7 @@ import { damageOf } from "../../metadata/mod.ts";
 import { lockFile } from "../../sys/mod.ts";
 import { rebuildMetadata, type Rebuilt } from "../../transfer/mod.ts";
 import { type Flags, loadConfig } from "../config.ts";
-import type { Finding } from "./finding.ts";
+import { answers, type Finding } from "./finding.ts";
 import { hostFindings } from "./host.ts";
 import { leftoverFindings } from "./leftovers.ts";
 
@@ -15,7 +15,7 @@ export async function examine(flags: Flags): Promise<Finding[]> {
   const config = await configOf(flags);
   if ("level" in config) return [config];
   const { root, state, address } = config;
-  const running = await answers(address);
+  const running = await answers(`${address}.ttrpc`);
   return [
     { level: "ok", subject: "daemon", text: `${running ? "serves" : "does not run"} at ${address}` },
     ...await hostFindings(root),
@@ -38,15 +38,6 @@ async function metadata(root: string): Promise<Finding> {
   if (!damage) return { level: "ok", subject: "metadata", text: `${root}/metadata.kv can be read` };
   const advice = `put a good copy in its place, or: ctr doctor --rebuild --root ${root}`;
   return { level: "fail", subject: "metadata", text: `${root}/metadata.kv: ${damage}`, advice };
-}
-
-async function answers(address: string): Promise<boolean> {
-  try {
-    (await Deno.connect({ transport: "unix", path: `${address}.ttrpc` })).close();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** How {@linkcode rebuild} is told. */
