@@ -35,7 +35,7 @@ export function differences(expected: string, found: string, limit = 20): Differ
   const [one, other] = [openDirectory(expected), openDirectory(found)];
   const all: Difference[] = [];
   try {
-    for (const difference of compareDirectories(one, other, "")) {
+    for (const difference of compareRoots(one, other)) {
       all.push(difference);
       if (all.length >= limit) break;
     }
@@ -44,6 +44,12 @@ export function differences(expected: string, found: string, limit = 20): Differ
     closeFd(other);
   }
   return all;
+}
+
+function* compareRoots(one: number, other: number): Generator<Difference> {
+  yield* compareAttributes(statOf(other, "."), statOf(one, "."), ".");
+  yield* compareXattrs(one, other, ".", ".");
+  yield* compareDirectories(one, other, "");
 }
 
 function* compareDirectories(one: number, other: number, path: ByteText): Generator<Difference> {
