@@ -4,7 +4,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/** Maintenance: what a disk has lost of images is found and mended. This service is this daemon's own. */
+/** Maintenance: what a disk has lost of images is found and mended, what nobody needs is removed. This service is this daemon's own. */
 
 export interface CheckRequest {
   /** Names of images. */
