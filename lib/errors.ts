@@ -49,9 +49,13 @@ export class CtrError extends Error {
   }
 }
 
-/** The class of any thrown value: aborts are Canceled, time-outs DeadlineExceeded, strangers Unknown. */
+/**
+ * The class of any thrown value: aborts are Canceled, time-outs DeadlineExceeded, a full disk is ResourceExhausted,
+ * strangers are Unknown.
+ */
 export function codeOf(error: unknown): Code {
   if (error instanceof CtrError) return error.code;
+  if (isDiskFull(error)) return Code.ResourceExhausted;
   if (error instanceof DOMException && error.name === "AbortError") return Code.Canceled;
   if (error instanceof DOMException && error.name === "TimeoutError") return Code.DeadlineExceeded;
   return Code.Unknown;
@@ -60,6 +64,11 @@ export function codeOf(error: unknown): Code {
 /** Whether a thrown value is of the class `code`. */
 export function isError(error: unknown, code: Code): error is CtrError {
   return error instanceof CtrError && error.code === code;
+}
+
+/** Whether a disk or a quota is full, as the kernel (ENOSPC, EDQUOT) or SQLite (SQLITE_FULL) say it. */
+export function isDiskFull(error: unknown): boolean {
+  return /\bos error (28|122)\b|database or disk is full/.test(messageOf(error));
 }
 
 /** The words of any thrown value. */

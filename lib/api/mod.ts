@@ -10,6 +10,7 @@ import { EventsDefinition as EventsV1Events } from "./services/events/v1/events.
 import { ImagesDefinition as ImagesV1Images } from "./services/images/v1/images.ts";
 import { IntrospectionDefinition as IntrospectionV1Introspection } from "./services/introspection/v1/introspection.ts";
 import { LeasesDefinition as LeasesV1Leases } from "./services/leases/v1/leases.ts";
+import { MaintenanceDefinition as MaintenanceV1Maintenance } from "./services/maintenance/v1/maintenance.ts";
 import { MountsDefinition as MountsV1Mounts } from "./services/mounts/v1/mounts.ts";
 import { NamespacesDefinition as NamespacesV1Namespaces } from "./services/namespaces/v1/namespace.ts";
 import { StoreDefinition as SandboxV1Store } from "./services/sandbox/v1/sandbox.ts";
@@ -34,6 +35,7 @@ export {
   ImagesV1Images,
   IntrospectionV1Introspection,
   LeasesV1Leases,
+  MaintenanceV1Maintenance,
   MountsV1Mounts,
   NamespacesV1Namespaces,
   SandboxV1Store,
@@ -59,6 +61,7 @@ export const allDefinitions = [
   ImagesV1Images,
   IntrospectionV1Introspection,
   LeasesV1Leases,
+  MaintenanceV1Maintenance,
   MountsV1Mounts,
   NamespacesV1Namespaces,
   SandboxV1Store,

@@ -6,6 +6,7 @@ export type { Entry, EntrySink, EntryType, Extent } from "./entry.ts";
 export { type LayerSource, type MadeLayer, makeLayer, type MakeOptions, Sealed } from "./make.ts";
 export { bytesOf, type ByteText, cleanName, fromString, quote } from "./names.ts";
 export { adoptParents } from "./parents.ts";
+export { type Difference, differences } from "./same_tree.ts";
 export { NeedsMountError } from "./side.ts";
 export { TarReader } from "./reader.ts";
 export type { Form } from "./whiteouts.ts";

@@ -109,7 +109,38 @@ export const commands: readonly Command[] = [
     usage: "show what the daemon is made of",
     group: () => import("./plugins/mod.ts"),
   },
+  { name: "system", usage: "look after the daemon's host", group: () => import("./system/mod.ts") },
+  {
+    name: "prune",
+    usage: "remove what nothing refers to, and tell what was freed",
+    description:
+      "Leases that expired, ingests that nobody has written to for a day, content and snapshots that no image, " +
+      "container or lease leads to. The daemon does so by itself, sooner or later.",
+    examples: ["prune --dry-run", "prune --all"],
+    flags: [
+      { name: "all", short: "a", usage: "also remove images that no container uses" },
+      { name: "dry-run", usage: "only tell what would be removed" },
+    ],
+    load: () => import("./prune.ts"),
+  },
   { name: "version", usage: "print the client and server versions", load: () => import("./version.ts") },
+  {
+    name: "doctor",
+    usage: "tell what is wrong on this host, and what to do about it",
+    description:
+      "Changes nothing, unless told to. With --rebuild, while no daemon runs: makes the metadata of a root " +
+      "anew from its blobs, when the file is lost or damaged. The old file and the snapshots are kept aside.",
+    examples: ["doctor", "doctor --rebuild --root /var/lib/longshore"],
+    flags: [
+      { name: "config", short: "c", value: "path", usage: "configuration file" },
+      { name: "root", value: "path", usage: "directory of what is kept" },
+      { name: "state", value: "path", usage: "directory of what is gone after a reboot" },
+      { name: "rebuild", usage: "make lost metadata anew from the blobs" },
+      { name: "force", usage: "with --rebuild: also if the metadata can be read" },
+      snapshotterFlag,
+    ],
+    load: () => import("./doctor.ts"),
+  },
   {
     name: "daemon",
     usage: "serve containers, images and the rest on a socket",

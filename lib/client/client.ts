@@ -14,6 +14,19 @@ import { ContentClient } from "./content.ts";
 import type { DiffOptions } from "./diff.ts";
 import { Image } from "./image.ts";
 import { createLease, type Lease, type LeaseOptions } from "./lease.ts";
+import {
+  checkImages,
+  type CheckResponse,
+  type DiskItem,
+  type DiskUsage,
+  diskUsage,
+  type MaintenanceOptions,
+  prune,
+  type PruneOptions,
+  repairImage,
+  type RepairOptions,
+  type RepairResponse,
+} from "./maintenance.ts";
 import { pull, type PullOptions } from "./pull.ts";
 import { push, type PushOptions } from "./push.ts";
 import type { Restored, RestoreOptions } from "./restore.ts";
@@ -79,6 +92,32 @@ export class Client implements Services, AsyncDisposable {
     { platform, ...options }: CallOptions & { platform?: string } = {},
   ): Promise<Image> {
     return new Image(this, (await this.stub(ImagesDefinition).get({ name }, options)).image!, platform);
+  }
+
+  /**
+   * Reads all blobs of images and compares their snapshots with their layers, one answer an image.
+   * Our daemon's own: Throws Unimplemented elsewhere, NotFound without the image.
+   */
+  checkImage(names: string | readonly string[], options?: MaintenanceOptions): AsyncIterable<CheckResponse> {
+    return checkImages(this, typeof names === "string" ? [names] : names, options);
+  }
+
+  /**
+   * Fetches and unpacks again what is damaged of an image, and tells each step. Throws as {@linkcode checkImage},
+   * and what the registry says.
+   */
+  repairImage(name: string, options?: RepairOptions): AsyncIterable<RepairResponse> {
+    return repairImage(this, name, options);
+  }
+
+  /** What the namespace takes of the disk: by kind, and one by one. Our daemon's own. */
+  diskUsage({ signal }: CallOptions = {}): Promise<DiskUsage> {
+    return diskUsage(this, signal);
+  }
+
+  /** Removes what nothing refers to, and tells what went: see {@linkcode PruneOptions}. Our daemon's own. */
+  prune(options?: PruneOptions): Promise<DiskItem[]> {
+    return prune(this, options);
   }
 
   async images(filters: string[] = [], options?: CallOptions): Promise<Image[]> {

@@ -22,6 +22,17 @@ export {
   type Streams,
 } from "./io.ts";
 export { Lease, type LeaseOptions } from "./lease.ts";
+export {
+  type CheckResponse,
+  type DiskItem,
+  type DiskTotal,
+  type DiskUsage,
+  type MaintenanceOptions,
+  type PruneOptions,
+  type RepairOptions,
+  type RepairResponse,
+  RepairResponse_Step as RepairStep,
+} from "./maintenance.ts";
 export { type Credentials, type PullOptions } from "./pull.ts";
 export type { PushOptions } from "./push.ts";
 export type { Restored, RestoreOptions } from "./restore.ts";

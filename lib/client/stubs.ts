@@ -6,6 +6,7 @@ import { EventsDefinition } from "../api/services/events/v1/events.ts";
 import { ImagesDefinition } from "../api/services/images/v1/images.ts";
 import { IntrospectionDefinition } from "../api/services/introspection/v1/introspection.ts";
 import { LeasesDefinition } from "../api/services/leases/v1/leases.ts";
+import { MaintenanceDefinition } from "../api/services/maintenance/v1/maintenance.ts";
 import { MountsDefinition } from "../api/services/mounts/v1/mounts.ts";
 import { NamespacesDefinition } from "../api/services/namespaces/v1/namespace.ts";
 import { StoreDefinition } from "../api/services/sandbox/v1/sandbox.ts";
@@ -25,6 +26,7 @@ const definitions = {
   images: ImagesDefinition,
   introspection: IntrospectionDefinition,
   leases: LeasesDefinition,
+  maintenance: MaintenanceDefinition,
   mounts: MountsDefinition,
   namespaces: NamespacesDefinition,
   sandboxes: StoreDefinition,

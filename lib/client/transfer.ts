@@ -30,6 +30,10 @@ export interface Pull extends RegistryAccess {
   readonly labels: Record<string, string>;
   /** Where to unpack to; undefined: nowhere. */
   readonly snapshotter: string | undefined;
+  /** Commit snapshots without waiting until their data are on disk. */
+  readonly noSync?: boolean;
+  /** Drop blobs of layers once they are unpacked. */
+  readonly discardUnpackedLayers?: boolean;
 }
 
 /** Pulls; `onProgress` is called with all that the daemon tells. Throws Unimplemented if it has no such service. */
@@ -110,6 +114,8 @@ function storeOf(pull: Pull): ImageStore {
     platforms,
     allMetadata: pull.allMetadata || pull.everyPlatform,
     unpacks,
+    noSync: pull.noSync ?? false,
+    discardUnpackedLayers: pull.discardUnpackedLayers ?? false,
   });
 }
 

@@ -5,7 +5,7 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { dirname } from "node:path";
-import { alreadyExists, Code, CtrError, messageOf } from "../errors.ts";
+import { alreadyExists, Code, CtrError, isDiskFull, messageOf } from "../errors.ts";
 import { faultPoint } from "../fault.ts";
 import type { BlobStore } from "./blobs.ts";
 import { parseDigest } from "./digest.ts";
@@ -81,11 +81,14 @@ export class Ingest implements AsyncDisposable {
   /**
    * Makes it the blob `digest` and closes it; digest and size are what {@linkcode digest} and {@linkcode offset}
    * tell, or what somebody who wrote {@linkcode dataPath} directly has found out: bytes aren't read again.
-   * Throws AlreadyExists if the blob is there (the ingest is gone then).
+   * Throws AlreadyExists if the blob is there (the ingest is gone then), unless it is to `replace` it: those who
+   * read the old file go on with that.
    */
-  async commit({ digest, size }: { digest: string; size: number }): Promise<void> {
+  async commit(
+    { digest, size, replace = false }: { digest: string; size: number; replace?: boolean },
+  ): Promise<void> {
     const path = this.#store.path(digest);
-    const exists = await this.#store.size(digest) !== undefined;
+    const exists = !replace && await this.#store.size(digest) !== undefined;
     if (!exists) {
       await this.#checkLength(size);
       await this.#store.prepare(parseDigest(digest));
@@ -146,14 +149,8 @@ export class Ingest implements AsyncDisposable {
 
 /** A full disk is an error of its own, which callers tell apart. */
 function writeError(path: string, cause: unknown): CtrError {
-  const full = /os error (28|122)\b/.test(messageOf(cause));
-  return new CtrError(
-    full ? Code.ResourceExhausted : Code.Internal,
-    `cannot write ${path}: ${messageOf(cause)}`,
-    {
-      cause,
-    },
-  );
+  const code = isDiskFull(cause) ? Code.ResourceExhausted : Code.Internal;
+  return new CtrError(code, `cannot write ${path}: ${messageOf(cause)}`, { cause });
 }
 
 /** Makes names that were given in a directory last. */

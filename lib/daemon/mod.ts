@@ -7,6 +7,7 @@ export {
   type Flags,
   loadConfig,
 } from "./config.ts";
+export { examine, type Finding, rebuild, type RebuildRequest } from "./doctor/mod.ts";
 export type { Log, LogLevel } from "./log.ts";
 export { runDaemon } from "./run.ts";
 export { type Daemon, serve } from "./serve.ts";

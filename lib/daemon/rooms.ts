@@ -7,6 +7,7 @@ import {
   ContentStore,
   Database,
   GarbageCollector,
+  Housekeeping,
   ImageStore,
   LeaseStore,
   NamespaceStore,
@@ -26,6 +27,7 @@ import {
   imagesService,
   introspectionService,
   leasesService,
+  maintenanceService,
   mountsService,
   namespacesService,
   sandboxStoreService,
@@ -43,6 +45,7 @@ import { identify } from "./identity.ts";
 import type { Log } from "./log.ts";
 import { removeLogs } from "./logs.ts";
 import { openSnapshotters } from "./snapshotters.ts";
+import { discardsLayers, gcOptions } from "./plugin_config.ts";
 
 /** The opened rooms, as the API sees them. */
 export interface Rooms extends AsyncDisposable {
@@ -68,14 +71,19 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
   const mounts = await MountManager.open(db, { root: `${config.state}/mounts`, places: [config.root] });
   const collector = stack.adopt(
     new GarbageCollector(db, [content, mounts, snapshots], {
+      ...gcOptions(config.plugins),
       publisher: exchange,
       onError: (error) => log("error", "garbage collection failed", { error: messageOf(error) }),
     }),
     (collector) => collector.close(),
   );
+  const housekeeping = new Housekeeping(db, { content, snapshots, images, collector });
   const workers = stack.use(new LayerWorkers());
   const streams = new Streams();
-  const transfer = new Transfer({ content, snapshots, images, leases, workers });
+  const transfer = new Transfer(
+    { content, snapshots, images, leases, workers },
+    { discardUnpackedLayers: discardsLayers(config.plugins) },
+  );
   const tasks = new TaskManager({
     state: config.state,
     address: `${config.address}.ttrpc`,
@@ -110,6 +118,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
     imagesService(images, collector),
     introspectionService(identity),
     leasesService(leases, collector),
+    maintenanceService(transfer, housekeeping, collector),
     mountsService(mounts),
     namespacesService(namespaces),
     sandboxStoreService(new SandboxStore(db)),

@@ -40,6 +40,9 @@ export function childLabels(document: Manifest | Index): Record<string, string> 
   return labels;
 }
 
+/** Whether a label is one of {@linkcode childLabels}. */
+export const isChildLabel = (name: string): boolean => name.startsWith(`${REF}.`);
+
 function prefixFor(mediaType: string, isConfig: boolean): string {
   if (isConfig || isConfigType(mediaType)) return `${REF}.config`;
   if (isIndexType(mediaType) || isManifestType(mediaType)) return `${REF}.m.`;

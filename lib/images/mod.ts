@@ -16,6 +16,7 @@ export {
 export {
   childLabels,
   childrenOf,
+  isChildLabel,
   snapshotLabel,
   sourceLabel,
   sourceLabelName,

@@ -20,6 +20,7 @@ import { labelsField } from "./fields.ts";
 import { checkScope, digestFault } from "./identifiers.ts";
 import { checkLabels, keptLabels, type Labels, updateLabels } from "./labels.ts";
 import { holdByLease, releaseFromLease } from "./leases.ts";
+import { pacer } from "./pacer.ts";
 import { content, type IngestRecord, ingests, namespaces } from "./schema.ts";
 
 /** What a writer announces of its blob. */
@@ -282,11 +283,30 @@ export class ContentStore {
     }
   }
 
+  /**
+   * Puts a good file in the place of a blob's that was lost or damaged; its records stay as they are. `fill` writes
+   * the bytes to a file, and throws unless they are those of the digest.
+   * @throws NotFound if the namespace doesn't have the blob, Unavailable if somebody else mends it
+   */
+  async mend(scope: Scope, digest: string, fill: (path: string) => Promise<unknown>): Promise<void> {
+    const size = Number(this.info(scope, digest).size);
+    const key = keyOf(scope, `mend-${digest}`);
+    await using ingest = await this.#blobs.ingest(key, `mend-${digest}`);
+    await fill(ingest.dataPath);
+    await this.alone(digest, () => ingest.commit({ digest, size, replace: true }));
+  }
+
   /** Deletes blobs and ingests on disk that no namespace has a record of. */
   async sweep(): Promise<void> {
-    const kept = new Set(this.#db.keys(content).map(([, digest]) => digest!));
+    const pace = pacer();
+    const kept = new Set<string>();
+    for (const [, digest] of this.#db.scan(content)) {
+      kept.add(digest!);
+      await pace();
+    }
     for (const digest of await this.#blobs.digests()) {
       if (!kept.has(digest)) await this.#removeUnlessRecorded(digest);
+      await pace();
     }
     const idle = await this.#blobs.idleIngests();
     const keys = new Set(this.#db.list(ingests).map(([, { key }]) => key));

@@ -10,9 +10,10 @@
  * KV holds at most 64 KiB in a value, so larger records are split: `["r", table, ...key]` holds
  * the first part, `["p", table, ...key, n]` the others.
  */
-import { Code, CtrError, messageOf } from "../errors.ts";
+import { Code, CtrError, isDiskFull, messageOf } from "../errors.ts";
 import { faultPoint } from "../fault.ts";
 import type { Codec } from "../rpc/service.ts";
+import { damageOf, hasKept, unusable } from "./damage.ts";
 import { commit, deleteRecord, HalfApplied, load, type Mutation, openFile, putRecord } from "./file.ts";
 import { join, recordOf, Records, settle } from "./records.ts";
 import { Changes, View } from "./view.ts";
@@ -64,6 +65,16 @@ export interface Change {
   readonly deleted: boolean;
 }
 
+/** A file that was made here says so, so that one without records is told from one that has lost them. */
+async function signFile(kv: Deno.Kv, records: number, path: string): Promise<void> {
+  const signature = ["meta", "made"];
+  if ((await kv.get(signature)).value !== null) return;
+  if (records === 0 && await hasKept(path)) {
+    throw unusable(path, "it holds no records, while there are blobs or snapshots beside it");
+  }
+  await kv.set(signature, Date.now());
+}
+
 interface Waiting {
   /** Shares its commit with nobody. */
   readonly alone: boolean;
@@ -89,17 +100,31 @@ export class Database implements Reader {
     this.#kv = kv;
   }
 
-  /** Opens or makes the file at `path` (0600) and reads all of it. */
+  /**
+   * Opens or makes the file at `path` (0600) and reads all of it. Throws DataLoss, saying what to do, if it is
+   * damaged, or if it is missing or empty while there is content beside it: an empty start would be the end of that.
+   */
   static async open(path: string): Promise<Database> {
+    const damage = await damageOf(path);
+    if (damage) throw unusable(path, damage);
+    return await Database.make(path, { anew: false });
+  }
+
+  /** As {@linkcode open}, of a file that takes the place of a lost one: what is kept beside it is no objection. */
+  static async make(path: string, { anew = true }: { anew?: boolean } = {}): Promise<Database> {
     const kv = await openFile(path);
     const database = new Database(kv);
     try {
+      let records = 0;
       for await (const { table, ...entry } of load(kv)) {
         database.#records(table).set(join(entry.key), entry);
+        records++;
       }
+      await signFile(kv, anew ? 1 : records, path);
     } catch (cause) {
       kv.close();
-      throw new CtrError(Code.DataLoss, `metadata ${path} can't be read: ${messageOf(cause)}`, { cause });
+      if (cause instanceof CtrError) throw cause;
+      throw unusable(path, messageOf(cause), cause);
     }
     return database;
   }
@@ -125,6 +150,15 @@ export class Database implements Reader {
   keys<T>(table: Table<T>, prefix: Key = []): Key[] {
     const records = this.#records(table.name);
     return records.names(prefix).map((name) => records.get(name)!.key);
+  }
+
+  /** Keys one by one, for those who stop on the way: what is deleted meanwhile is left out, what is new is not seen. */
+  *scan<T>(table: Table<T>, prefix: Key = []): Generator<Key> {
+    const records = this.#records(table.name);
+    for (const name of records.names(prefix)) {
+      const entry = records.get(name);
+      if (entry) yield entry.key;
+    }
   }
 
   /**
@@ -217,9 +251,8 @@ export class Database implements Reader {
       await commit(this.#kv, mutations);
       faultPoint("metadata.committed");
     } catch (cause) {
-      const error = new CtrError(Code.Internal, `metadata could not be written: ${messageOf(cause)}`, {
-        cause,
-      });
+      const code = isDiskFull(cause) ? Code.ResourceExhausted : Code.Internal;
+      const error = new CtrError(code, `metadata could not be written: ${messageOf(cause)}`, { cause });
       if (cause instanceof HalfApplied) this.#broken = error;
       throw error;
     }

@@ -2,9 +2,10 @@
 import type { Publisher } from "../events/mod.ts";
 import { faultPoint } from "../fault.ts";
 import type { Change, Database } from "./database.ts";
-import { Marks, pacer } from "./gc_marks.ts";
-import { type Node, nodeTables } from "./gc_nodes.ts";
+import { Marks } from "./gc_marks.ts";
+import { idOf, type Node, nodeTables } from "./gc_nodes.ts";
 import { inOrder, publishRemoval, removeNode } from "./gc_remove.ts";
+import { pacer } from "./pacer.ts";
 import { containers, images, leases } from "./schema.ts";
 
 /** Removes from disk what has no record any more. */
@@ -77,6 +78,17 @@ export class GarbageCollector {
       return this.#begin();
     };
     return this.#next = this.#running.then(begin, begin);
+  }
+
+  /** What a run would remove now; and what else, if the nodes `without` were gone. Changes nothing. */
+  async find(without: readonly Node[] = []): Promise<Node[]> {
+    const marks = new Marks(this.#db, new Set(without.map(idOf)));
+    const unwatch = this.#db.watch((changes) => marks.see(changes));
+    try {
+      return await marks.garbage(pacer(this.#stop.signal));
+    } finally {
+      unwatch();
+    }
   }
 
   /** Collects soon, as the thresholds allow. */
@@ -153,7 +165,7 @@ export class GarbageCollector {
     const marks = new Marks(this.#db);
     const unwatch = this.#db.watch((changes) => marks.see(changes));
     try {
-      const garbage = inOrder(this.#db, await marks.garbage(pace));
+      const garbage = await inOrder(this.#db, await marks.garbage(pace), pace);
       for (let from = 0; from < garbage.length; from += chunk) {
         for (const node of await this.#remove(marks, garbage.slice(from, from + chunk))) {
           publishRemoval(this.#options.publisher, node);

@@ -16,27 +16,10 @@ import {
 } from "./gc_nodes.ts";
 import { leaseResources } from "./schema.ts";
 
-/** A slice of work on the main thread. */
-const sliceMillis = 8;
 const kinds = Object.keys(nodeTables) as NodeKind[];
 /** What lives until somebody deletes it. */
 const lasting: readonly NodeKind[] = ["container", "sandbox"];
 const kindOfTable = new Map(kinds.map((kind) => [nodeTables[kind].name, kind]));
-
-/** Gives way to others whenever a slice is over. */
-export function pacer(signal: AbortSignal): () => Promise<void> | undefined {
-  let end = performance.now() + sliceMillis;
-  return () => {
-    if (performance.now() < end) return undefined;
-    return new Promise((resolve, reject) =>
-      setTimeout(() => {
-        end = performance.now() + sliceMillis;
-        if (signal.aborted) reject(signal.reason);
-        else resolve();
-      }, 0)
-    );
-  };
-}
 
 /** The marks of one run. */
 export class Marks {
@@ -48,9 +31,12 @@ export class Marks {
   readonly #renewed = new Map<string, Node>();
   /** By node: those that live because it does. */
   readonly #backward = new Map<string, Node[]>();
+  readonly #without: ReadonlySet<string>;
 
-  constructor(db: Database) {
+  /** Marks as if the nodes of the ids `without` were gone. */
+  constructor(db: Database, without: ReadonlySet<string> = new Set()) {
     this.#db = db;
+    this.#without = without;
   }
 
   isLive(node: Node): boolean {
@@ -91,7 +77,7 @@ export class Marks {
 
   *#nodes(): Generator<Node> {
     for (const kind of kinds) {
-      for (const key of this.#db.keys<unknown>(nodeTables[kind])) yield { kind, key };
+      for (const key of this.#db.scan<unknown>(nodeTables[kind])) yield { kind, key };
     }
   }
 
@@ -114,7 +100,7 @@ export class Marks {
 
   #mark(node: Node): void {
     const id = node.flat ? flatId(idOf(node)) : idOf(node);
-    if (this.#live.has(id)) return;
+    if (this.#live.has(id) || this.#without.has(id)) return;
     this.#live.add(id);
     this.#todo.push(node);
   }

@@ -7,13 +7,14 @@ import { anyOf } from "../rpc/any.ts";
 import type { Reader, Transaction } from "./database.ts";
 import { idOf, type Node, nodeTables } from "./gc_nodes.ts";
 import { deleteLease } from "./leases.ts";
+import type { Pace } from "./pacer.ts";
 import { content, snapshots } from "./schema.ts";
 
 /**
  * Garbage in the order in which it may go, piece by piece: what refers before what is referred to, so that
  * nothing is ever there without its parts.
  */
-export function inOrder(reader: Reader, garbage: readonly Node[]): Node[] {
+export async function inOrder(reader: Reader, garbage: readonly Node[], pace: Pace): Promise<Node[]> {
   const depths = new Map<string, number>();
   const depth = (node: Node): number => {
     const chain: string[] = [];
@@ -32,8 +33,16 @@ export function inOrder(reader: Reader, garbage: readonly Node[]): Node[] {
     if (node.kind === "content") return 2_000_000 - references(reader, node);
     return 0;
   };
-  const ranked = garbage.map((node) => ({ node, rank: rank(node) }));
-  return ranked.sort((a, b) => a.rank - b.rank).map(({ node }) => node);
+  // Few ranks, many nodes: sorting all of them would take too long at a stretch.
+  const ranks = new Map<number, Node[]>();
+  for (const node of garbage) {
+    const at = rank(node);
+    const others = ranks.get(at);
+    if (others) others.push(node);
+    else ranks.set(at, [node]);
+    await pace();
+  }
+  return [...ranks].sort(([one], [other]) => one - other).flatMap(([, nodes]) => nodes);
 }
 
 /** How many others a blob names: an index names manifests, and they name layers. */

@@ -19,10 +19,12 @@ import type { Snapshotter, Usage } from "../snapshots/mod.ts";
 import type { Database, Reader, Transaction } from "./database.ts";
 import { checkScope } from "./identifiers.ts";
 import { checkLabels, keptLabels, type Labels, updateLabels } from "./labels.ts";
+import { layersInUse } from "./layers_in_use.ts";
 import { holdByLease, releaseFromLease } from "./leases.ts";
 import { Numbers } from "./numbers.ts";
 import { type SnapshotRecord, snapshots } from "./schema.ts";
 import { fieldOf, infoOf } from "./snapshot_info.ts";
+import { placeOf, sweepLayers } from "./sweep_layers.ts";
 
 /** A caller that prepares a snapshot names here the committed one that it wants to make of it. */
 const targetLabel = "containerd.io/snapshot.ref";
@@ -184,9 +186,10 @@ export class SnapshotStore {
     const driver = this.#driver(snapshotter);
     const { id } = await this.#db.write((tx) => {
       const record = this.#get(tx, scope, snapshotter, key);
-      if (this.#children(tx, scope, snapshotter, key).length) {
-        throw failedPrecondition("cannot remove snapshot with child");
-      }
+      const isParent = tx.list(snapshots, [scope.namespace, snapshotter]).some(([, { parent }]) =>
+        parent === key
+      );
+      if (isParent) throw failedPrecondition("cannot remove snapshot with child");
       tx.delete(snapshots, [scope.namespace, snapshotter, key]);
       releaseFromLease(tx, scope, { type: `snapshots/${snapshotter}`, id: key });
       return record;
@@ -298,6 +301,38 @@ export class SnapshotStore {
     this.#publishCommit(scope, snapshotter, name, "");
   }
 
+  /**
+   * Puts a staged layer in the place of the damaged files of the committed snapshot `name`; what is on top of it
+   * stays. The old files go with the next sweep that finds nobody who has them mounted.
+   * @throws NotFound, FailedPrecondition if `name` is not committed
+   */
+  async replace(scope: Scope, snapshotter: string, name: string, staged: string): Promise<void> {
+    const driver = this.#driver(snapshotter);
+    await driver.commit(staged);
+    const { parent } = this.#get(this.#db, scope, snapshotter, name);
+    const { size, inodes } = await driver.usage(staged, this.#chain(this.#db, scope, snapshotter, parent));
+    await this.#db.write((tx) => {
+      const record = this.#get(tx, scope, snapshotter, name);
+      if (record.kind !== "committed") throw failedPrecondition(`snapshot ${JSON.stringify(name)} is in use`);
+      tx.put(snapshots, [scope.namespace, snapshotter, name], { ...record, id: staged, size, inodes });
+    });
+    this.#pending.delete(placeOf(snapshotter, staged));
+  }
+
+  /** Keys of the active snapshots on top of `name` that are mounted now, as those of running containers are. */
+  async mountedOn(scope: Scope, snapshotter: string, name: string): Promise<string[]> {
+    const driver = this.#driver(snapshotter);
+    if (!driver.layerPath) return [];
+    const inUse = await layersInUse();
+    const { id: lower } = this.#get(this.#db, scope, snapshotter, name);
+    return this.#db.list(snapshots, [scope.namespace, snapshotter])
+      .filter(([, { kind, parent }]) =>
+        kind === "active" && this.#chain(this.#db, scope, snapshotter, parent).includes(lower)
+      )
+      .filter(([, { id }]) => inUse(driver.layerPath!(id)))
+      .map(([[, , key]]) => key!);
+  }
+
   /** Throws a staged layer away. */
   async discardStaged(snapshotter: string, id: string): Promise<void> {
     await this.#driver(snapshotter).remove(id);
@@ -306,31 +341,13 @@ export class SnapshotStore {
 
   /** Removes directories without a record, what a crash or a collection left, and waits until their space is free. */
   async sweep(): Promise<void> {
-    for (const driver of this.#snapshotters.values()) await this.#sweep(driver);
+    for (const name of this.names) await sweepLayers(this.#db, this.#driver(name), () => this.#pending);
   }
 
   /** {@linkcode sweep} of one snapshotter, as a client asks for it. */
   async cleanup(scope: Scope, snapshotter: string): Promise<void> {
     checkScope(scope);
-    await this.#sweep(this.#driver(snapshotter));
-  }
-
-  async #sweep(driver: Snapshotter): Promise<void> {
-    const ids = await driver.ids();
-    // Looked at in one moment: what is on disk by then has a record, is about to get one, or is left over.
-    const kept = new Set([...this.#pending, ...this.#recorded(driver.name)]);
-    const orphans = ids.filter((id) => !kept.has(placeOf(driver.name, id)));
-    // One that can't be removed, since somebody mounted something on it, keeps no other.
-    const results = await Promise.allSettled(orphans.map((id) => driver.remove(id)));
-    await driver.removed();
-    const failed = results.find((result) => result.status === "rejected");
-    if (failed) throw failed.reason;
-  }
-
-  #recorded(snapshotter: string): string[] {
-    return this.#db.list(snapshots)
-      .filter(([key]) => key[1] === snapshotter)
-      .map(([, { id }]) => placeOf(snapshotter, id));
+    await sweepLayers(this.#db, this.#driver(snapshotter), () => this.#pending);
   }
 
   /** Snapshotters by name. */
@@ -383,13 +400,4 @@ export class SnapshotStore {
     }
     return ids;
   }
-
-  #children(from: Reader, scope: Scope, snapshotter: string, key: string): string[] {
-    return from.list(snapshots, [scope.namespace, snapshotter])
-      .filter(([, record]) => record.parent === key)
-      .map(([[, , name]]) => name!);
-  }
 }
-
-/** A directory's name among all snapshotters. */
-const placeOf = (snapshotter: string, id: string) => `${snapshotter}/${id}`;

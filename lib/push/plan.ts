@@ -114,10 +114,14 @@ function incomplete(nodes: readonly Node[], name: string, all: boolean, platform
   const label = platform ? formatPlatform(platform) : nameOf(first!);
   const more = nodes.length > 1 ? `, nor all of ${nodes.slice(1).map(nameOf).join(", ")}` : "";
   const flag = platform || first!.platform?.os && !all ? ` --platform ${label}` : "";
-  const command = `ctr images pull${all ? " --all-platforms" : flag} ${name}`;
+  // Layers alone are missing when they were dropped after unpacking: fetched so, they stay.
+  const packed = nodes.every(lacksLayersOnly) ? " --no-unpack" : "";
+  const command = `ctr images pull${packed}${all ? " --all-platforms" : flag} ${name}`;
   return notFound(
     `${name}: ${label} is not all here (${
       first!.missing[0] ?? "no image"
     })${more}; fetch it with: ${command}`,
   );
 }
+
+const lacksLayersOnly = ({ missing }: Node) => missing.every((what) => what.startsWith("layer "));

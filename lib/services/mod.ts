@@ -7,6 +7,7 @@ export { healthService } from "./health.ts";
 export { imagesService } from "./images.ts";
 export { type Identity, introspectionService } from "./introspection.ts";
 export { leasesService } from "./leases.ts";
+export { maintenanceService } from "./maintenance.ts";
 export { mountsService } from "./mounts.ts";
 export { namespacesService } from "./namespaces.ts";
 export { sandboxStoreService } from "./sandbox_store.ts";

@@ -20,8 +20,8 @@ export function snapshotsService(store: SnapshotStore): Service {
     async mounts({ snapshotter, key }, context) {
       return { mounts: store.mounts(requireNamespace(context), snapshotter, key) };
     },
-    async commit({ snapshotter, name, key, labels }, context) {
-      await store.commit(requireNamespace(context), snapshotter, name, key, { labels });
+    async commit({ snapshotter, name, key, labels, noSync }, context) {
+      await store.commit(requireNamespace(context), snapshotter, name, key, { labels, sync: !noSync });
       return {};
     },
     async remove({ snapshotter, key }, context) {

@@ -77,6 +77,8 @@ async function pull(
       ? store.platforms
       : store.unpacks.flatMap(({ platform }) => platform ?? []),
     allPlatforms: store.allMetadata,
+    sync: !store.noSync,
+    discardUnpackedLayers: store.discardUnpackedLayers || undefined,
   };
   const snapshotters = new Set(store.unpacks.map(({ snapshotter }) => snapshotter));
   if (snapshotters.size === 0) await transfer.pull(scope, { ...request, unpack: false }, watch);

@@ -22,8 +22,10 @@ export async function withTempMount<T>(
   const dir = await Deno.makeTempDir({ prefix: "longshore-mount-" });
   let fd: number | undefined;
   try {
+    const alone = await standsAlone(mounts);
+    // From here to the detaching in one go: a daemon killed in between leaves the mount.
     mountAll(mounts, dir);
-    if (!await standsAlone(mounts)) return await work(dir);
+    if (!alone) return await work(dir);
     fd = openDirectory(dir);
     check(c.umount2(cstring(dir), MNT_DETACH), `detach ${dir}`);
     await Deno.remove(dir);

@@ -4,7 +4,7 @@ import type { Mount } from "../api/types/mount.ts";
 import { adoptParents, type Form } from "../archive/mod.ts";
 import { invalidArgument, unimplemented } from "../errors.ts";
 import type { Scope } from "../scope.ts";
-import { withTempMount } from "../sys/mod.ts";
+import { syncFilesystem, withTempMount } from "../sys/mod.ts";
 import type { LayerWorkers } from "./layer_workers.ts";
 
 /** What this needs of the content store. */
@@ -33,7 +33,12 @@ export async function applyDiff(
   content: LayerContent,
   workers: LayerWorkers,
   scope: Scope,
-  { diff, mounts }: { diff: Descriptor | undefined; mounts: readonly Mount[] },
+  { diff, mounts, syncFs = false }: {
+    diff: Descriptor | undefined;
+    mounts: readonly Mount[];
+    /** Wait until the files are on disk. */
+    syncFs?: boolean;
+  },
   signal?: AbortSignal,
 ): Promise<Descriptor> {
   if (!diff?.digest) throw invalidArgument("apply: no layer named");
@@ -46,6 +51,7 @@ export async function applyDiff(
     const job = { source, expected, target: { dir, form }, mediaType: diff.mediaType };
     const { diffId, unpackedSize, impliedDirs } = await workers.run(job, { signal });
     adoptParents(dir, parents, impliedDirs ?? []);
+    if (syncFs) await syncFilesystem(dir);
     return { mediaType: TAR, digest: diffId!, size: BigInt(unpackedSize!), annotations: {} };
   });
 }

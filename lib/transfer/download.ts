@@ -1,6 +1,12 @@
 /** Getting content from a registry into the content store: each blob once, verified, going on where it broke off. */
-import { Code, CtrError, isError } from "../errors.ts";
-import { sourceLabel, sourceLabelName, uncompressedLabel } from "../images/mod.ts";
+import { Code, codeOf, CtrError, isError } from "../errors.ts";
+import {
+  isIndexType,
+  isManifestType,
+  sourceLabel,
+  sourceLabelName,
+  uncompressedLabel,
+} from "../images/mod.ts";
 import type { ContentStore, ContentWriter, LeaseStore, SnapshotStore, Staged } from "../metadata/mod.ts";
 import { delay, LARGEST_MANIFEST, type Remote, type Target } from "../remotes/mod.ts";
 import type { Scope } from "../scope.ts";
@@ -22,6 +28,7 @@ export interface StagedLayer {
   readonly result: LayerResult;
 }
 
+const useless = new Set<Code>([Code.FailedPrecondition, Code.InvalidArgument, Code.ResourceExhausted]);
 const TRIES = 5;
 const LOCKED_WAIT = 200;
 
@@ -77,6 +84,16 @@ export class Download {
       throw error;
     }
     return await mine ?? await this.#fromFile(target, snapshotter, signal);
+  }
+
+  /** The bytes of a blob or a document, verified, into a file that is no part of the store. */
+  async file(target: Target, path: string, signal: AbortSignal): Promise<void> {
+    if (isIndexType(target.mediaType) || isManifestType(target.mediaType)) {
+      const bytes = await this.#remote.fetch(target, signal);
+      await Deno.writeFile(path, bytes);
+    } else {
+      await this.#attempts(target, { dataPath: path, offset: 0 }, undefined, signal, this.#report);
+    }
   }
 
   /** Throws a staged layer away. */
@@ -144,9 +161,9 @@ export class Download {
       await writer.commit({ size, expected, labels, verified });
     } catch (error) {
       if (isError(error, Code.AlreadyExists)) return;
-      // Bytes that are wrong are of no use to a next try.
-      const wrong = isError(error, Code.FailedPrecondition) || isError(error, Code.InvalidArgument);
-      if (wrong) await content.abort(this.#scope, ref).catch(() => {});
+      // Bytes that are wrong are of no use to a next try, and a full disk needs the room of the others.
+      const code = codeOf(error);
+      if (useless.has(code)) await content.abort(this.#scope, ref).catch(() => {});
       throw error;
     }
   }
@@ -187,7 +204,7 @@ export class Download {
 
   async #attempts(
     target: Target,
-    writer: ContentWriter,
+    writer: Pick<ContentWriter, "dataPath" | "offset">,
     snapshotter: string | undefined,
     signal: AbortSignal,
     report: Report,
@@ -222,7 +239,7 @@ export class Download {
 
   async #run(
     target: Target,
-    writer: ContentWriter,
+    writer: Pick<ContentWriter, "dataPath">,
     { offset, staged }: { offset: number; staged?: Staged },
     signal: AbortSignal,
     report: Report,

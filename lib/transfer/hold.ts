@@ -22,6 +22,8 @@ export class Holds {
   readonly #leases: LeaseStore;
   /** Leases in use: how many transfers share each, and when it is there. */
   readonly #shared = new Map<string, { sharers: number; ready: Promise<void> }>();
+  /** Leases that could not be deleted when their transfer ended, on a full disk say. */
+  readonly #left = new Map<string, { scope: Scope; id: string }>();
 
   constructor(leases: LeaseStore) {
     this.#leases = leases;
@@ -32,13 +34,16 @@ export class Holds {
     if (scope.lease) return { scope, end: () => Promise.resolve() };
     const id = `transfer-${createHash("sha256").update(what).digest("hex").slice(0, 16)}`;
     const key = `${scope.namespace}/${id}`;
+    await this.#deleteLeft();
     const shared = this.#shared.get(key) ?? { sharers: 0, ready: this.#ensure(scope, id) };
     this.#shared.set(key, shared);
     shared.sharers++;
     const end = async () => {
       if (--shared.sharers > 0) return;
       this.#shared.delete(key);
-      await this.#leases.delete(scope, id);
+      // How the transfer itself went is what its caller is to learn.
+      this.#left.set(key, { scope, id });
+      await this.#deleteLeft();
     };
     try {
       await shared.ready;
@@ -47,6 +52,21 @@ export class Holds {
       throw error;
     }
     return { scope: { ...scope, lease: id }, end };
+  }
+
+  /** What can't be deleted now is tried again with the next transfer, and lapses after a day. */
+  async #deleteLeft(): Promise<void> {
+    for (const [key, { scope, id }] of this.#left) {
+      this.#left.delete(key);
+      if (this.#shared.has(key)) continue;
+      try {
+        await this.#leases.delete(scope, id);
+      } catch (error) {
+        if (isError(error, Code.NotFound)) continue;
+        this.#left.set(key, { scope, id });
+        return;
+      }
+    }
   }
 
   /** Makes the lease, in place of one that is about to lapse. It lapses should no daemon live to end it. */

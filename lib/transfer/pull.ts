@@ -7,6 +7,7 @@ import {
   defaultPlatform,
   type Descriptor,
   formatPlatform,
+  isChildLabel,
   isConfigType,
   isIndexType,
   isManifestType,
@@ -37,6 +38,9 @@ export interface PullPlan {
   readonly allPlatforms: boolean;
   /** Empty if nothing is to be unpacked. */
   readonly snapshotter: string;
+  readonly sync: boolean;
+  /** Drop blobs of layers that are unpacked. */
+  readonly discard: boolean;
   readonly maxConcurrentDownloads: number;
 }
 
@@ -148,10 +152,23 @@ export class Pull {
       throw notFound(`${target.digest}: is for ${is}, not for ${wanted.map(formatPlatform).join(", ")}`);
     }
     if (!unpack || !config || !snapshotter || !suits) return await this.#blobs(manifest.layers, signal);
-    const plan = { layers: manifest.layers, diffIds: config.diffIds, snapshotter };
+    const { sync, discard } = this.#plan;
+    const plan = { layers: manifest.layers, diffIds: config.diffIds, snapshotter, sync, discard };
     const parts = { scope: this.#scope, report: this.#report, plan };
     const top = await new Unpacking(this.#rooms, this.#flights, this.#download, parts).run(signal);
     if (top) await this.#label(manifest.config.digest, { [snapshotLabel(snapshotter)]: top });
+    if (top && discard) await this.#letGo(target, manifest.layers);
+  }
+
+  /** The manifest keeps its layers' blobs no more; the next collection frees those that nothing else keeps. */
+  async #letGo(target: Target, layers: readonly Target[]): Promise<void> {
+    const { content } = this.#rooms;
+    const digests = new Set(layers.map(({ digest }) => digest));
+    const { labels } = content.info(this.#scope, target.digest);
+    const keeping = Object.keys(labels).filter((name) => isChildLabel(name) && digests.has(labels[name]!));
+    if (!keeping.length) return;
+    const { digest } = target;
+    await content.update(this.#scope, { digest, labels: {} }, keeping.map((name) => `labels.${name}`));
   }
 
   /** Blobs that stay packed, a few at a time. */

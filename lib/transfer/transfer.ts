@@ -14,11 +14,13 @@ import {
 } from "../remotes/mod.ts";
 import type { Scope } from "../scope.ts";
 import { Carrier } from "./carrier.ts";
+import { type Checked, checkImage } from "./check.ts";
 import { about, type TransferRooms } from "./download.ts";
 import { Flights } from "./flights.ts";
 import { Holds } from "./hold.ts";
 import { push, type PushRequest } from "./push.ts";
 import { Pull, type PullPlan, saveImage } from "./pull.ts";
+import { Repair, type RepairRequest, type RepairStep } from "./repair.ts";
 
 /** A registry's image, and how it is reached. */
 export interface RegistryRequest {
@@ -45,6 +47,10 @@ export interface PullRequest extends RegistryRequest {
   readonly unpack?: boolean;
   /** "overlayfs" unless said. */
   readonly snapshotter?: string;
+  /** Wait until unpacked files are on disk before they become a snapshot (true unless said). */
+  readonly sync?: boolean;
+  /** Drop blobs of layers once they are unpacked; what the daemon is configured to do unless said. */
+  readonly discardUnpackedLayers?: boolean;
   readonly maxConcurrentDownloads?: number;
 }
 
@@ -62,10 +68,15 @@ export class Transfer {
   readonly #flights = new Flights();
   readonly #holds: Holds;
   readonly #carrier = new Carrier();
+  readonly #discard: boolean;
   #anonymous = 0;
 
-  constructor(rooms: TransferRooms & { readonly images: ImageStore }) {
+  constructor(
+    rooms: TransferRooms & { readonly images: ImageStore },
+    { discardUnpackedLayers = false }: { discardUnpackedLayers?: boolean } = {},
+  ) {
     this.#rooms = rooms;
+    this.#discard = discardUnpackedLayers;
     this.#holds = new Holds(rooms.leases);
   }
 
@@ -76,7 +87,7 @@ export class Transfer {
    */
   async pull(scope: Scope, request: PullRequest, options: TransferOptions = {}): Promise<Image> {
     const remote = new Remote(request.reference, remoteOptions(request));
-    const plan = planOf(request);
+    const plan = planOf(request, this.#discard);
     // Those who show the same credentials for the same thing share the whole of it; blobs are shared anyway.
     const who = typeof request.auth === "function" ? ++this.#anonymous : request.auth;
     const key = JSON.stringify([
@@ -116,6 +127,44 @@ export class Transfer {
     }
   }
 
+  /** What a disk has lost of an image. Throws NotFound without the image. */
+  async check(scope: Scope, name: string, snapshotter: string, signal: AbortSignal): Promise<Checked> {
+    const image = this.#rooms.images.get(scope, name);
+    const held = await this.#holds.hold(scope, `check ${name}`);
+    try {
+      await this.#keep(held.scope, image);
+      return await checkImage({ rooms: this.#rooms, scope: held.scope, snapshotter, signal }, image);
+    } catch (error) {
+      throw about(name, error);
+    } finally {
+      await held.end();
+    }
+  }
+
+  /** Mends an image, step by step; see {@linkcode Repair.run}. Throws NotFound without the image. */
+  async *repair(
+    scope: Scope,
+    name: string,
+    request: RepairRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<RepairStep> {
+    const image = this.#rooms.images.get(scope, name);
+    const held = await this.#holds.hold(scope, `repair ${name}`);
+    try {
+      await this.#keep(held.scope, image);
+      yield* new Repair(this.#rooms, this.#flights, { scope: held.scope, request, signal }).run(image);
+    } catch (error) {
+      throw about(name, error);
+    } finally {
+      await held.end();
+    }
+  }
+
+  /** An image's target leads the collector to the rest of it, also if the image is removed meanwhile. */
+  async #keep(scope: Scope, { target }: Image): Promise<void> {
+    await this.#rooms.leases.addResource(scope, scope.lease!, { type: "content", id: target!.digest });
+  }
+
   /** Gives the image `from` the further name `to`. Throws NotFound. */
   async tag(scope: Scope, from: string, to: string): Promise<Image> {
     const image = this.#rooms.images.get(scope, from);
@@ -133,7 +182,7 @@ export function remoteOptions(
   return { hosts, credentials, patience };
 }
 
-function planOf(request: PullRequest): PullPlan {
+function planOf(request: PullRequest, discard: boolean): PullPlan {
   const platforms = (request.platforms ?? []).map((one) =>
     typeof one === "string" ? parsePlatform(one) : one
   );
@@ -144,6 +193,8 @@ function planOf(request: PullRequest): PullPlan {
     platforms,
     allPlatforms: request.allPlatforms ?? false,
     snapshotter: request.unpack === false ? "" : request.snapshotter || "overlayfs",
+    sync: request.sync ?? true,
+    discard: request.discardUnpackedLayers ?? discard,
     maxConcurrentDownloads: Math.max(request.maxConcurrentDownloads ?? DOWNLOADS, 1),
   };
 }

@@ -17,6 +17,10 @@ export interface UnpackPlan {
   readonly layers: readonly Target[];
   readonly diffIds: readonly string[];
   readonly snapshotter: string;
+  /** Wait until files are on disk before they become a snapshot (true unless said). */
+  readonly sync?: boolean;
+  /** Layers that are unpacked need not be here. */
+  readonly discard?: boolean;
 }
 
 /** One pull's unpacking of one image. */
@@ -83,7 +87,8 @@ export class Unpacking {
     const both = AbortSignal.any([signal, abort.signal]);
     const parent = n > 0 ? this.#upTo(n - 1, both) : Promise.resolve();
     if (this.#rooms.snapshots.has(this.#scope, snapshotter, this.#chain[n]!)) {
-      await Promise.all([parent, this.#download.blob(layer, both)].map((one) => orAbort(one, abort)));
+      const blob = this.#plan.discard ? Promise.resolve() : this.#download.blob(layer, both);
+      await Promise.all([parent, blob].map((one) => orAbort(one, abort)));
       return;
     }
     if (!this.#rooms.snapshots.canStage(snapshotter)) return await this.#applyAfter(parent, n, abort, both);
@@ -112,6 +117,7 @@ export class Unpacking {
     await snapshots.commitStaged(this.#scope, snapshotter, staged.id, {
       name,
       parent,
+      sync: this.#plan.sync,
     });
   }
 
@@ -136,7 +142,7 @@ export class Unpacking {
       const { digest } = await applyDiff(content, workers, this.#scope, { diff, mounts }, signal);
       this.#checkDiffId(n, digest);
       await this.#label(n);
-      await snapshots.commit(this.#scope, snapshotter, name, key);
+      await snapshots.commit(this.#scope, snapshotter, name, key, { sync: this.#plan.sync });
     } catch (error) {
       await snapshots.remove(this.#scope, snapshotter, key);
       if (!isError(error, Code.AlreadyExists)) throw error;

@@ -111,8 +111,18 @@ export class Longshore implements AsyncDisposable {
       const commandLine = await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "");
       if (commandLine.split("\0").includes("shim") && commandLine.includes(this.state)) {
         Deno.kill(Number(name), "SIGKILL");
+        await ended(Number(name));
       }
     }
+  }
+}
+
+/** Waits for a process's end; not for ever, for whoever looks for leaks is to find it. */
+async function ended(pid: number): Promise<void> {
+  for (let n = 0; n < 200; n++) {
+    const status = await Deno.readTextFile(`/proc/${pid}/status`).catch(() => "");
+    if (!status || /^State:\s+Z/m.test(status)) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 

@@ -1,4 +1,7 @@
-/** `ctr images check`: whether the content of images is here, how much of it, and whether it is unpacked. */
+/**
+ * `ctr images check`: whether the content of images is here, how much of it, and whether it is unpacked. With --deep
+ * also whether it is as it was.
+ */
 import { ContentDefinition } from "../../api/services/content/v1/content.ts";
 import type { Image } from "../../api/services/images/v1/images.ts";
 import { SnapshotsDefinition } from "../../api/services/snapshots/v1/snapshots.ts";
@@ -16,28 +19,38 @@ import { selectImages } from "./select.ts";
 interface State {
   readonly status: string;
   readonly size: string;
+  /** Nothing that is needed is missing. */
   readonly complete: boolean;
   readonly unpacked: boolean;
   readonly error?: unknown;
 }
 
-export async function run(call: Call): Promise<void> {
+/** Exit code 1 if something is damaged. */
+export async function run(call: Call): Promise<number> {
   const snapshotter = call.flags.text("snapshotter") || defaultSnapshotter;
   await using daemon = await connect(call);
   const images = await selectImages(daemon, call.args);
   const states = await Promise.all(images.map((image) => check(daemon, image, snapshotter)));
-  const rows = images.map((image, at) => ({ image, state: states[at]! }));
+  const deep = call.flags.on("deep") ? await import("./deep_check.ts") : undefined;
+  const verified = await deep?.deepCheck(daemon, images, snapshotter);
+  const rows = images.map((image, at) => ({ image, state: states[at]!, verified: verified?.[at] }));
   if (call.flags.on("quiet")) {
-    print(
-      rows.filter(({ state }) => state.complete && state.unpacked).map(({ image }) => image.name + "\n").join(
-        "",
-      ),
+    const ready = rows.filter(({ state, verified }) =>
+      state.complete && state.unpacked && !verified?.findings.length
     );
+    print(ready.map(({ image }) => image.name + "\n").join(""));
   } else if (rows.length || call.args.length === 0) {
-    printTable(["REF\tTYPE\tDIGEST\tSTATUS\tSIZE\tUNPACKED\t", ...rows.map(line)]);
+    const more = deep ? "VERIFIED\t" : "";
+    printTable([
+      `REF\tTYPE\tDIGEST\tSTATUS\tSIZE\tUNPACKED\t${more}`,
+      ...rows.map((row) => line(row) + (row.verified ? `\t${deep!.verdict(row.verified)}` : "")),
+    ]);
+    for (const text of rows.flatMap(({ verified }) => verified ? deep!.details(verified) : [])) print(text);
   }
-  const failed = states.find((state) => state.error !== undefined);
+  // A document that is damaged is told of above, and can't be read here.
+  const failed = states.find(({ error }, at) => error !== undefined && !verified?.[at]?.findings.length);
   if (failed) throw failed.error;
+  return verified?.some(({ findings }) => findings.length) ? 1 : 0;
 }
 
 const line = ({ image, state }: { image: Image; state: State }) =>
@@ -52,11 +65,14 @@ async function check(daemon: Daemon, image: Image, snapshotter: string): Promise
     const here = await Promise.all(required.map((part) => isHere(daemon, part)));
     const present = required.filter((_, at) => here[at]);
     const complete = present.length === required.length;
+    const unpacked = await isUnpacked(daemon, manifest, snapshotter);
+    // An unpacked image runs without its packed layers; a config is needed for that.
+    const word = complete ? "complete" : unpacked ? "layers dropped" : "incomplete";
     return {
-      status: `${complete ? "complete" : "incomplete"} (${present.length}/${required.length})`,
+      status: `${word} (${present.length}/${required.length})`,
       size: `${binarySize(sum(present))}/${binarySize(sum(required))}`,
-      complete,
-      unpacked: await isUnpacked(daemon, manifest, snapshotter),
+      complete: complete || unpacked,
+      unpacked,
     };
   } catch (error) {
     if (isError(error, Code.NotFound)) {

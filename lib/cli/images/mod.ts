@@ -7,8 +7,26 @@ export const commands: readonly Command[] = [
     name: "check",
     usage: "check that all content of images is here, and unpacked",
     arguments: "[<ref or filter>, ...]",
-    flags: [quiet("print only the ready image refs (fully downloaded and unpacked)"), snapshotterFlag],
+    description:
+      "With --deep: reads each blob and unpacks each layer beside its snapshot, to compare; exits with 1 if anything " +
+      "is damaged.",
+    flags: [
+      quiet("print only the ready image refs (fully downloaded and unpacked)"),
+      snapshotterFlag,
+      { name: "deep", usage: "verify the digests of blobs and the files of snapshots" },
+    ],
     load: () => import("./check.ts"),
+  },
+  {
+    name: "repair",
+    usage: "fetch and unpack again what a disk has lost of images",
+    arguments: "<ref> [<ref>, ...]",
+    description:
+      "Blobs come from the registry of the image's name, or from one that their distribution.source labels name. " +
+      "Containers go on with the files they have.",
+    examples: ["images check --deep", "images repair docker.io/library/alpine:latest"],
+    flags: [...registryFlags, snapshotterFlag],
+    load: () => import("./repair.ts"),
   },
   {
     name: "list",
@@ -33,6 +51,8 @@ export const commands: readonly Command[] = [
       { name: "all-metadata", usage: "pull metadata for all platforms" },
       { name: "print-chainid", usage: "print the resulting image's chain ID" },
       { name: "no-unpack", usage: "fetch only: do not unpack the layers" },
+      { name: "no-sync", usage: "do not wait until the unpacked files are on disk" },
+      { name: "discard-unpacked-layers", usage: "drop the packed layers once they are unpacked" },
     ],
     load: () => import("./pull.ts"),
   },

@@ -69,5 +69,7 @@ async function pullOf({ flags }: Call, name: string): Promise<Pull> {
     allMetadata: flags.on("all-metadata"),
     labels: parseLabels(flags.list("label")),
     snapshotter: flags.on("no-unpack") ? undefined : flags.text("snapshotter") || defaultSnapshotter,
+    noSync: flags.on("no-sync"),
+    discardUnpackedLayers: flags.on("discard-unpacked-layers"),
   };
 }

@@ -13,5 +13,6 @@ export async function run(call: Call): Promise<void> {
     name,
     key,
     labels: rootLabel(),
+    noSync: call.flags.on("no-sync"),
   });
 }

@@ -11,6 +11,7 @@ export const commands: readonly Command[] = [
     name: "commit",
     usage: "commit an active snapshot into the provided name",
     arguments: "<name> <active>",
+    flags: [{ name: "no-sync", usage: "do not wait until its data are on disk" }],
     load: () => import("./commit.ts"),
   },
   {

@@ -155,11 +155,17 @@ Deno.test("errors name the platform, what is missing and the command that fetche
   assert.equal(
     message(none),
     `app:1: linux/amd64 is not all here (layer ${amd64!.layer}), nor all of linux/arm64; ` +
-      "fetch it with: ctr images pull --platform linux/amd64 app:1: not found",
+      "fetch it with: ctr images pull --no-unpack --platform linux/amd64 app:1: not found",
   );
-  assert.match(message({ platforms: [], all: true }), /fetch it with: ctr images pull --all-platforms app:1/);
+  assert.match(
+    message({ platforms: [], all: true }),
+    /fetch it with: ctr images pull --no-unpack --all-platforms app:1/,
+  );
   const arm = { platforms: [parsePlatform("linux/arm64")], all: false };
-  assert.match(message(arm), /linux\/arm64 is not all here .*ctr images pull --platform linux\/arm64 app:1/);
+  assert.match(
+    message(arm),
+    /linux\/arm64 is not all here .*ctr images pull --no-unpack --platform linux\/arm64 app:1/,
+  );
   const mips = { platforms: [parsePlatform("linux/mips")], all: false };
   assert.match(message(mips), /app:1: no image for linux\/mips in it/);
 });

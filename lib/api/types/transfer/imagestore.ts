@@ -15,6 +15,13 @@ export interface ImageStore {
   manifestLimit: number;
   extraReferences: ImageReference[];
   unpacks: UnpackConfiguration[];
+  /**
+   * This daemon's own; containerd skips them.
+   * Snapshots are committed without waiting until their data are on disk.
+   */
+  noSync: boolean;
+  /** Blobs of layers are dropped once they are unpacked. */
+  discardUnpackedLayers: boolean;
 }
 
 export interface ImageStore_LabelsEntry {
@@ -44,6 +51,8 @@ function createBaseImageStore(): ImageStore {
     manifestLimit: 0,
     extraReferences: [],
     unpacks: [],
+    noSync: false,
+    discardUnpackedLayers: false,
   };
 }
 
@@ -69,6 +78,12 @@ export const ImageStore: MessageFns<ImageStore> = {
     }
     for (const v of message.unpacks) {
       UnpackConfiguration.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.noSync !== false) {
+      writer.uint32(120008).bool(message.noSync);
+    }
+    if (message.discardUnpackedLayers !== false) {
+      writer.uint32(120016).bool(message.discardUnpackedLayers);
     }
     return writer;
   },
@@ -143,6 +158,22 @@ export const ImageStore: MessageFns<ImageStore> = {
             }
 
             message.unpacks.push(UnpackConfiguration.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 15001: {
+            if (tag !== 120008) {
+              break;
+            }
+
+            message.noSync = reader.bool();
+            continue;
+          }
+          case 15002: {
+            if (tag !== 120016) {
+              break;
+            }
+
+            message.discardUnpackedLayers = reader.bool();
             continue;
           }
         }

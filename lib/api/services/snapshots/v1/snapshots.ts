@@ -69,6 +69,8 @@ export interface CommitSnapshotRequest {
   key: string;
   labels: { [key: string]: string };
   parent: string;
+  /** This daemon's own: does not wait for the data to be on disk. */
+  noSync: boolean;
 }
 
 export interface CommitSnapshotRequest_LabelsEntry {
@@ -663,7 +665,7 @@ export const RemoveSnapshotRequest: MessageFns<RemoveSnapshotRequest> = {
 };
 
 function createBaseCommitSnapshotRequest(): CommitSnapshotRequest {
-  return { snapshotter: "", name: "", key: "", labels: {}, parent: "" };
+  return { snapshotter: "", name: "", key: "", labels: {}, parent: "", noSync: false };
 }
 
 export const CommitSnapshotRequest: MessageFns<CommitSnapshotRequest> = {
@@ -682,6 +684,9 @@ export const CommitSnapshotRequest: MessageFns<CommitSnapshotRequest> = {
     });
     if (message.parent !== "") {
       writer.uint32(42).string(message.parent);
+    }
+    if (message.noSync !== false) {
+      writer.uint32(120008).bool(message.noSync);
     }
     return writer;
   },
@@ -740,6 +745,14 @@ export const CommitSnapshotRequest: MessageFns<CommitSnapshotRequest> = {
             }
 
             message.parent = reader.string();
+            continue;
+          }
+          case 15001: {
+            if (tag !== 120008) {
+              break;
+            }
+
+            message.noSync = reader.bool();
             continue;
           }
         }
