@@ -24,6 +24,15 @@ export async function makeBundle(path: string, spec: Uint8Array): Promise<void> 
     if (error instanceof Deno.errors.AlreadyExists) throw alreadyExists(`bundle ${path}`);
     throw error;
   }
+  try {
+    await fill(path, spec);
+  } catch (error) {
+    await removeBundle(path);
+    throw error;
+  }
+}
+
+async function fill(path: string, spec: Uint8Array): Promise<void> {
   const group = rootGroup(spec);
   if (group) {
     await Deno.chown(path, null, group);
