@@ -119,9 +119,10 @@ export class Pull {
       walk.chosen.set(target.digest, { target, manifest: document, unpack });
       return;
     }
-    const images = document.manifests.filter(({ mediaType }) =>
-      isIndexType(mediaType) || isManifestType(mediaType)
-    );
+    const isImage = ({ mediaType }: Descriptor) => isIndexType(mediaType) || isManifestType(mediaType);
+    const images = document.manifests.filter(isImage);
+    // What an index has besides images: the parts of a checkpoint, say.
+    await this.#blobs(document.manifests.filter((child) => !isImage(child)), signal);
     for (const [child, wanted] of this.#children(images, walk.wanted)) {
       await this.#choose(child, { ...walk, wanted, depth: walk.depth - 1 }, signal);
     }

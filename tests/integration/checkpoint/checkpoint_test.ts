@@ -111,6 +111,31 @@ Deno.test(
 );
 
 Deno.test(
+  { name: "a checkpoint is pushed, and a container goes on from it at another daemon", ignore },
+  async () => {
+    await using registry = await startRegistry({ where: "shm" });
+    const kept = `${registry.host}/kept:1`;
+    let [before, base] = [0, ""];
+    await withDaemon(async ({ ours, image }) => {
+      base = image;
+      await good(ours(["run", "-d", image, "first", ...counter]));
+      before = await countTo(ours, "first", 5);
+      await good(ours(["containers", "checkpoint", "--rw", "--image", "--task", "first", kept]));
+      await good(ours(["images", "push", kept]));
+    });
+    await withDaemon(async ({ ours, image }) => {
+      await good(ours(["images", "pull", kept]));
+      // A checkpoint only says what its base image is called: which one that is, whoever restores it decides.
+      await good(ours(["images", "tag", image, base]));
+      await good(ours(["containers", "restore", "--rw", "--live", "second", kept]));
+      const after = await count(ours, "second");
+      assert.ok(after >= before, `${after} after ${before}`);
+      await countTo(ours, "second", after + 1);
+    });
+  },
+);
+
+Deno.test(
   { name: "tasks checkpoint --image-path writes CRIU's files into a directory", ignore },
   async () => {
     await using scratch = await Scratch.make("shm");
