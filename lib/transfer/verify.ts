@@ -43,7 +43,9 @@ export class Verification {
   readonly #scope: Scope;
   readonly #signal: AbortSignal;
   readonly #snapshotter: string;
+  /** Read and found right: not read again. */
   readonly #good = new Set<string>();
+  #visited = new Set<string>();
   /** Layers whose files were compared. */
   layers = 0;
   /** What couldn't be compared, and why. */
@@ -66,17 +68,23 @@ export class Verification {
   async badBlobs(image: Image): Promise<BadBlob[]> {
     const { digest, mediaType, size } = image.target!;
     const bad: BadBlob[] = [];
+    this.#visited = new Set();
     await this.#visit({ digest, mediaType, size }, { needed: true, depth: DEEPEST }, bad);
     return bad;
   }
 
   async #visit(target: Target, walk: { needed: boolean; depth: number }, bad: BadBlob[]): Promise<void> {
-    if (this.#good.has(target.digest)) return;
+    // Each once a look, but again at the next: what is below may have come or gone by then.
+    const visit = `${target.digest} ${walk.needed}`;
+    if (this.#visited.has(visit)) return;
+    this.#visited.add(visit);
     const recorded = this.#rooms.content.has(this.#scope, target.digest);
     if (!recorded && !walk.needed) return;
-    const problem = recorded ? await this.#problemOf(target) : "is missing";
+    const isKnownGood = recorded && this.#good.has(target.digest);
+    const problem = isKnownGood ? undefined : recorded ? await this.#problemOf(target) : "is missing";
     if (problem) {
-      bad.push({ target, problem, recorded });
+      const isTold = bad.some(({ target: { digest } }) => digest === target.digest);
+      if (!isTold) bad.push({ target, problem, recorded });
       return;
     }
     this.#good.add(target.digest);
