@@ -32,8 +32,6 @@ import { type FreshLayer, type Layer, unpackBeside, type Unpacker } from "./fres
 export interface BadBlob {
   readonly target: Target;
   readonly problem: string;
-  /** Whether there is a record of it: then the file is to be mended, else all of it to be fetched. */
-  readonly recorded: boolean;
 }
 
 /** One look at one image. */
@@ -78,13 +76,15 @@ export class Verification {
     const visit = `${target.digest} ${walk.needed}`;
     if (this.#visited.has(visit)) return;
     this.#visited.add(visit);
-    const recorded = this.#rooms.content.has(this.#scope, target.digest);
+    const has = ({ digest }: Target) => this.#rooms.content.has(this.#scope, digest);
+    if (has(target)) await this.#hold("content", target.digest);
+    const recorded = has(target);
     if (!recorded && !walk.needed) return;
     const isKnownGood = recorded && this.#good.has(target.digest);
     const problem = isKnownGood ? undefined : recorded ? await this.#problemOf(target) : "is missing";
     if (problem) {
       const isTold = bad.some(({ target: { digest } }) => digest === target.digest);
-      if (!isTold) bad.push({ target, problem, recorded });
+      if (!isTold) bad.push({ target, problem });
       return;
     }
     this.#good.add(target.digest);
@@ -95,13 +95,18 @@ export class Verification {
       isIndexType(mediaType) || isManifestType(mediaType)
     );
     const own = suitable(defaultPlatform(), images)[0];
-    const has = ({ digest }: Target) => this.#rooms.content.has(this.#scope, digest);
     // An image that was fetched for another platform only lacks nothing.
     const elsewhere = own && !has(own) && images.some(has);
     for (const child of document.manifests) {
       const needed = walk.needed && child === own && !elsewhere;
       await this.#visit(child, { needed, depth: walk.depth - 1 }, bad);
     }
+  }
+
+  /** What lost the record that kept it is not for the collector to take while it is looked at. */
+  async #hold(type: string, id: string): Promise<void> {
+    const { lease } = this.#scope;
+    if (lease) await this.#rooms.leases.addResource(this.#scope, lease, { type, id });
   }
 
   /** The config first: it tells whether the manifest is this host's, whose parts have to be here. */
@@ -211,6 +216,7 @@ export class Verification {
    */
   async badSnapshot(layer: Layer): Promise<{ problem: string; fresh: FreshLayer } | undefined> {
     const { content, snapshots } = this.#rooms;
+    if (this.#hasSnapshot(layer.name)) await this.#hold(`snapshots/${this.#snapshotter}`, layer.name);
     if (!this.#hasSnapshot(layer.name)) return undefined;
     if (!snapshots.canStage(this.#snapshotter)) {
       this.skipped.push(`snapshot ${layer.name}: ${this.#snapshotter} does not keep layers apart`);
