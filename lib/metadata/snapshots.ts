@@ -186,9 +186,8 @@ export class SnapshotStore {
     const driver = this.#driver(snapshotter);
     const { id } = await this.#db.write((tx) => {
       const record = this.#get(tx, scope, snapshotter, key);
-      const isParent = tx.list(snapshots, [scope.namespace, snapshotter]).some(([, { parent }]) =>
-        parent === key
-      );
+      const all = tx.list(snapshots, [scope.namespace, snapshotter]);
+      const isParent = all.some(([, { parent }]) => parent === key);
       if (isParent) throw failedPrecondition("cannot remove snapshot with child");
       tx.delete(snapshots, [scope.namespace, snapshotter, key]);
       releaseFromLease(tx, scope, { type: `snapshots/${snapshotter}`, id: key });
@@ -294,8 +293,8 @@ export class SnapshotStore {
     await driver.commit(id, { sync });
     faultPoint("snapshot.sealed");
     const time = nowMillis();
-    const kind = "committed" as const;
-    const record = { id, parent, kind, labels: keptLabels(labels), createdAt: time, updatedAt: time };
+    const times = { createdAt: time, updatedAt: time };
+    const record: SnapshotRecord = { id, parent, kind: "committed", labels: keptLabels(labels), ...times };
     await this.#db.write((tx) => this.#add(tx, scope, snapshotter, name, record));
     this.#pending.delete(placeOf(snapshotter, id));
     this.#publishCommit(scope, snapshotter, name, "");
@@ -322,13 +321,11 @@ export class SnapshotStore {
   /** Keys of the active snapshots on top of `name` that are mounted now, as those of running containers are. */
   async mountedOn(scope: Scope, snapshotter: string, name: string): Promise<string[]> {
     const driver = this.#driver(snapshotter);
-    if (!driver.layerPath) return [];
-    const inUse = await layersInUse();
+    const inUse = driver.layerPath ? await layersInUse() : () => false;
     const { id: lower } = this.#get(this.#db, scope, snapshotter, name);
     return this.#db.list(snapshots, [scope.namespace, snapshotter])
-      .filter(([, { kind, parent }]) =>
-        kind === "active" && this.#chain(this.#db, scope, snapshotter, parent).includes(lower)
-      )
+      .filter(([, { kind }]) => kind === "active")
+      .filter(([, { parent }]) => this.#chain(this.#db, scope, snapshotter, parent).includes(lower))
       .filter(([, { id }]) => inUse(driver.layerPath!(id)))
       .map(([[, , key]]) => key!);
   }

@@ -89,7 +89,7 @@ export class Repair {
   }
 
   /** Gives the repository that had it. The error is that of the one asked last, if none has it. */
-  async #fetch(image: Image, { target, recorded }: BadBlob): Promise<string> {
+  async #fetch(image: Image, { target }: BadBlob): Promise<string> {
     const { content } = this.#rooms;
     const sources = sourcesOf(image, this.#labels(target.digest), this.#labels(image.target!.digest));
     let failure: unknown = failedPrecondition(
@@ -99,7 +99,7 @@ export class Repair {
       const remote = new Remote(reference, remoteOptions({ ...this.#request, reference }));
       const download = new Download(this.#rooms, this.#flights, remote, this.#scope, () => {});
       try {
-        if (recorded) {
+        if (content.has(this.#scope, target.digest)) {
           await content.mend(this.#scope, target.digest, (path) => download.file(target, path, this.#signal));
         } else await this.#fetchAnew(download, target);
         return `${remote.reference.host}/${remote.reference.repository}`;

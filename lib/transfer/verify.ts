@@ -32,8 +32,6 @@ import { type FreshLayer, type Layer, unpackBeside, type Unpacker } from "./fres
 export interface BadBlob {
   readonly target: Target;
   readonly problem: string;
-  /** Whether there is a record of it: then the file is to be mended, else all of it to be fetched. */
-  readonly recorded: boolean;
 }
 
 /** One look at one image. */
@@ -43,7 +41,9 @@ export class Verification {
   readonly #scope: Scope;
   readonly #signal: AbortSignal;
   readonly #snapshotter: string;
+  /** Read and found right: not read again. */
   readonly #good = new Set<string>();
+  #visited = new Set<string>();
   /** Layers whose files were compared. */
   layers = 0;
   /** What couldn't be compared, and why. */
@@ -66,17 +66,25 @@ export class Verification {
   async badBlobs(image: Image): Promise<BadBlob[]> {
     const { digest, mediaType, size } = image.target!;
     const bad: BadBlob[] = [];
+    this.#visited = new Set();
     await this.#visit({ digest, mediaType, size }, { needed: true, depth: DEEPEST }, bad);
     return bad;
   }
 
   async #visit(target: Target, walk: { needed: boolean; depth: number }, bad: BadBlob[]): Promise<void> {
-    if (this.#good.has(target.digest)) return;
-    const recorded = this.#rooms.content.has(this.#scope, target.digest);
+    // Each once a look, but again at the next: what is below may have come or gone by then.
+    const visit = `${target.digest} ${walk.needed}`;
+    if (this.#visited.has(visit)) return;
+    this.#visited.add(visit);
+    const has = ({ digest }: Target) => this.#rooms.content.has(this.#scope, digest);
+    if (has(target)) await this.#hold("content", target.digest);
+    const recorded = has(target);
     if (!recorded && !walk.needed) return;
-    const problem = recorded ? await this.#problemOf(target) : "is missing";
+    const isKnownGood = recorded && this.#good.has(target.digest);
+    const problem = isKnownGood ? undefined : recorded ? await this.#problemOf(target) : "is missing";
     if (problem) {
-      bad.push({ target, problem, recorded });
+      const isTold = bad.some(({ target: { digest } }) => digest === target.digest);
+      if (!isTold) bad.push({ target, problem });
       return;
     }
     this.#good.add(target.digest);
@@ -87,13 +95,18 @@ export class Verification {
       isIndexType(mediaType) || isManifestType(mediaType)
     );
     const own = suitable(defaultPlatform(), images)[0];
-    const has = ({ digest }: Target) => this.#rooms.content.has(this.#scope, digest);
     // An image that was fetched for another platform only lacks nothing.
     const elsewhere = own && !has(own) && images.some(has);
     for (const child of document.manifests) {
       const needed = walk.needed && child === own && !elsewhere;
       await this.#visit(child, { needed, depth: walk.depth - 1 }, bad);
     }
+  }
+
+  /** What lost the record that kept it is not for the collector to take while it is looked at. */
+  async #hold(type: string, id: string): Promise<void> {
+    const { lease } = this.#scope;
+    if (lease) await this.#rooms.leases.addResource(this.#scope, lease, { type, id });
   }
 
   /** The config first: it tells whether the manifest is this host's, whose parts have to be here. */
@@ -203,6 +216,7 @@ export class Verification {
    */
   async badSnapshot(layer: Layer): Promise<{ problem: string; fresh: FreshLayer } | undefined> {
     const { content, snapshots } = this.#rooms;
+    if (this.#hasSnapshot(layer.name)) await this.#hold(`snapshots/${this.#snapshotter}`, layer.name);
     if (!this.#hasSnapshot(layer.name)) return undefined;
     if (!snapshots.canStage(this.#snapshotter)) {
       this.skipped.push(`snapshot ${layer.name}: ${this.#snapshotter} does not keep layers apart`);

@@ -89,9 +89,9 @@ export async function layerDirs({ root }: Longshore): Promise<string[]> {
   return ids.map((id) => `${base}/${id}/fs`);
 }
 
-/** The directory that holds the layer with the file `name`. */
+/** The directory that holds the layer with the file `name`: the newest, one that was replaced may still be there. */
 export async function layerWith(daemon: Longshore, name: string): Promise<string> {
-  for (const dir of await layerDirs(daemon)) {
+  for (const dir of (await layerDirs(daemon)).reverse()) {
     if (await Deno.lstat(`${dir}/${name}`).then(() => true, () => false)) return dir;
   }
   throw new Error(`no layer has ${name}`);
