@@ -39,7 +39,7 @@ import {
   ttrpcEventsService,
   versionService,
 } from "../services/mod.ts";
-import { CheckpointPacker, LayerWorkers, Transfer } from "../transfer/mod.ts";
+import { CheckpointPacker, LayerWorkers, schema1Switch, Transfer } from "../transfer/mod.ts";
 import type { Config } from "./config.ts";
 import { identify } from "./identity.ts";
 import type { Log } from "./log.ts";
@@ -82,7 +82,10 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
   const streams = new Streams();
   const transfer = new Transfer(
     { content, snapshots, images, leases, workers },
-    { discardUnpackedLayers: discardsLayers(config.plugins) },
+    {
+      discardUnpackedLayers: discardsLayers(config.plugins),
+      schema1: /^(1|true)$/i.test(Deno.env.get(schema1Switch) ?? ""),
+    },
   );
   const tasks = new TaskManager({
     state: config.state,

@@ -9,5 +9,5 @@ export { type Answer, delay, type HttpRequest, type Patience, readBody, send } f
 export { outgoingFile } from "./outgoing.ts";
 export { type BlobPush, type Pushed, Pusher } from "./pusher.ts";
 export { formatReference, normalizeReference, parseReference, type Reference } from "./reference.ts";
-export { LARGEST_MANIFEST, Remote, type RemoteOptions, type Target } from "./remote.ts";
+export { isSchema1Type, LARGEST_MANIFEST, Remote, type RemoteOptions, type Target } from "./remote.ts";
 export type { BlobBytes, UploadOptions } from "./upload.ts";

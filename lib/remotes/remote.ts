@@ -16,6 +16,8 @@ export const LARGEST_MANIFEST = 8 * 1024 * 1024;
 export interface RemoteOptions {
   readonly hosts?: HostsFor;
   readonly credentials?: CredentialsFor;
+  /** Ask for manifests of Docker's first format too. */
+  readonly schema1?: boolean;
   readonly patience?: Partial<Patience>;
 }
 
@@ -36,12 +38,22 @@ export const manifestTypes: readonly string[] = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ];
 
+/** Those of Docker's first format. */
+const schema1Types: readonly string[] = [
+  "application/vnd.docker.distribution.manifest.v1+prettyjws",
+  "application/vnd.docker.distribution.manifest.v1+json",
+];
+
+/** Whether a media type is that of a manifest of Docker's first format, which has its signatures in it. */
+export const isSchema1Type = (mediaType: string): boolean => schema1Types.includes(mediaType);
+
 /** The place that one reference names, and what is allowed there. */
 export class Remote {
   readonly reference: Reference;
   readonly #hosts: readonly RegistryHost[];
   readonly #authorizer: Authorizer;
   readonly #patience: Partial<Patience> | undefined;
+  readonly #accept: readonly string[];
 
   /** Throws InvalidArgument for a bad reference. Asks nobody yet. */
   constructor(reference: string, options: RemoteOptions = {}) {
@@ -49,6 +61,7 @@ export class Remote {
     this.#hosts = (options.hosts ?? defaultHosts())(this.reference);
     this.#authorizer = new Authorizer(options.credentials, options.patience);
     this.#patience = options.patience;
+    this.#accept = options.schema1 ? [...manifestTypes, ...schema1Types] : manifestTypes;
   }
 
   /** What the reference stands for now. Throws NotFound and what else the registry says. */
@@ -56,7 +69,7 @@ export class Remote {
     const { digest, tag } = this.reference;
     return await this.#first("resolve", async (host) => {
       const path = `/manifests/${digest || tag}`;
-      const head = await this.#send(host, "HEAD", path, manifestTypes, signal);
+      const head = await this.#send(host, "HEAD", path, this.#accept, signal);
       await head.body?.cancel();
       if (head.status === 200) {
         const found = descriptorOf(head, digest);
@@ -69,7 +82,7 @@ export class Remote {
   }
 
   async #resolveByGet(host: RegistryHost, path: string, signal?: AbortSignal): Promise<Descriptor> {
-    const answer = await this.#send(host, "GET", path, manifestTypes, signal);
+    const answer = await this.#send(host, "GET", path, this.#accept, signal);
     if (answer.status !== 200) throw await errorOfAnswer(answer, this.#what());
     const bytes = await readBody(answer, LARGEST_MANIFEST, this.#what());
     const claimed = answer.headers.get("docker-content-digest");
@@ -104,6 +117,31 @@ export class Remote {
       throw failedPrecondition(`${what}: the registry's bytes have the digest ${found}`);
     }
     return bytes;
+  }
+
+  /** A manifest whose digest is not that of its bytes: Docker's first format has signatures in it. */
+  async fetchUnverified(target: Target, signal?: AbortSignal): Promise<Uint8Array> {
+    const what = `${this.#what()}: ${target.digest}`;
+    return await this.#first("pull", async (host) => {
+      const answer = await this.#get(host, "manifests", target, signal);
+      if (answer.status !== 200) throw await errorOfAnswer(answer, what);
+      return await readBody(answer, LARGEST_MANIFEST, what);
+    });
+  }
+
+  /** The length of a blob, where nobody has told it. Throws NotFound, and FailedPrecondition if it isn't said. */
+  async sizeOf(digest: string, signal?: AbortSignal): Promise<number> {
+    const what = `${this.#what()}: ${digest}`;
+    return await this.#first("pull", async (host) => {
+      const answer = await this.#send(host, "HEAD", `/blobs/${digest}`, ["*/*"], signal);
+      await answer.body?.cancel();
+      if (answer.status !== 200) throw await errorOfAnswer(answer, what);
+      const length = answer.headers.get("content-length") ?? "";
+      if (!/^\d{1,15}$/.test(length)) {
+        throw failedPrecondition(`${what}: the registry does not tell its length`);
+      }
+      return Number(length);
+    });
   }
 
   #get(host: RegistryHost, kind: string, target: Target, signal?: AbortSignal): Promise<Answer> {
@@ -199,7 +237,10 @@ function descriptorOf(answer: Answer, asked: string): Descriptor | undefined {
   const claimed = answer.headers.get("docker-content-digest");
   const length = answer.headers.get("content-length");
   const mediaType = typeOf(answer);
-  if (!manifestTypes.includes(mediaType) || !length || !/^\d+$/.test(length) || length === "0") {
+  if (
+    !manifestTypes.includes(mediaType) && !isSchema1Type(mediaType) || !length || !/^\d+$/.test(length) ||
+    length === "0"
+  ) {
     return undefined;
   }
   if (asked && claimed && claimed !== asked) {

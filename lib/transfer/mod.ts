@@ -11,6 +11,7 @@ export {
   LayerWorkers,
 } from "./layer_workers.ts";
 export type { PushRequest } from "./push.ts";
+export { schema1Switch } from "./schema1.ts";
 export { rebuildMetadata, type RebuildOptions, type Rebuilt, rebuiltHost } from "./rebuild.ts";
 export type { RepairRequest, RepairStep } from "./repair.ts";
 export { type PullRequest, type RegistryRequest, Transfer, type TransferOptions } from "./transfer.ts";

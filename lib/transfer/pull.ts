@@ -20,11 +20,12 @@ import {
   suitable,
 } from "../images/mod.ts";
 import type { ImageStore } from "../metadata/mod.ts";
-import type { Remote, Target } from "../remotes/mod.ts";
+import { isSchema1Type, type Remote, type Target } from "../remotes/mod.ts";
 import type { Scope } from "../scope.ts";
 import { Download, type TransferRooms } from "./download.ts";
 import type { Flights } from "./flights.ts";
 import { progressOf, progressText, type Report } from "./progress.ts";
+import { convertSchema1, schema1Switch } from "./schema1.ts";
 import { Unpacking } from "./unpack.ts";
 
 /** What one pull is about. */
@@ -42,6 +43,8 @@ export interface PullPlan {
   /** Drop blobs of layers that are unpacked. */
   readonly discard: boolean;
   readonly maxConcurrentDownloads: number;
+  /** Convert images of Docker's first format. */
+  readonly schema1: boolean;
 }
 
 /** A manifest that is to be pulled. */
@@ -82,7 +85,7 @@ export class Pull {
   async run(signal: AbortSignal): Promise<Image> {
     const { reference } = this.#plan;
     this.#report(progressText("resolving", reference));
-    const target = await this.#remote.resolve(signal);
+    const target = await this.#resolve(signal);
     if (!isIndexType(target.mediaType) && !isManifestType(target.mediaType)) {
       throw failedPrecondition(
         `${target.digest}: the media type ${JSON.stringify(target.mediaType)} is no image's`,
@@ -98,6 +101,19 @@ export class Pull {
     const image = await this.#record(target);
     this.#report({ ...progressOf("saved", target), name: image.name });
     return image;
+  }
+
+  async #resolve(signal: AbortSignal): Promise<Target> {
+    const target = await this.#remote.resolve(signal);
+    if (!isSchema1Type(target.mediaType)) return target;
+    if (!this.#plan.schema1) {
+      throw failedPrecondition(
+        `${target.digest}: is of Docker's image format 1, which is taken only where the daemon's environment has ` +
+          `${schema1Switch}=1`,
+      );
+    }
+    const [rooms, scope, remote, download] = [this.#rooms, this.#scope, this.#remote, this.#download];
+    return await convertSchema1({ rooms, scope, remote, download }, target, signal);
   }
 
   /** Fetches documents from `target` down and collects the manifests that are wanted. */

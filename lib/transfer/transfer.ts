@@ -69,14 +69,19 @@ export class Transfer {
   readonly #holds: Holds;
   readonly #carrier = new Carrier();
   readonly #discard: boolean;
+  readonly #schema1: boolean;
   #anonymous = 0;
 
   constructor(
     rooms: TransferRooms & { readonly images: ImageStore },
-    { discardUnpackedLayers = false }: { discardUnpackedLayers?: boolean } = {},
+    { discardUnpackedLayers = false, schema1 = false }: {
+      discardUnpackedLayers?: boolean;
+      schema1?: boolean;
+    } = {},
   ) {
     this.#rooms = rooms;
     this.#discard = discardUnpackedLayers;
+    this.#schema1 = schema1;
     this.#holds = new Holds(rooms.leases);
   }
 
@@ -86,8 +91,8 @@ export class Transfer {
    * Unavailable, FailedPrecondition for bytes that are not what their digest says.
    */
   async pull(scope: Scope, request: PullRequest, options: TransferOptions = {}): Promise<Image> {
-    const remote = new Remote(request.reference, remoteOptions(request));
-    const plan = planOf(request, this.#discard);
+    const remote = new Remote(request.reference, { ...remoteOptions(request), schema1: this.#schema1 });
+    const plan = planOf(request, { discard: this.#discard, schema1: this.#schema1 });
     // Those who show the same credentials for the same thing share the whole of it; blobs are shared anyway.
     const who = typeof request.auth === "function" ? ++this.#anonymous : request.auth;
     const key = JSON.stringify([
@@ -182,7 +187,10 @@ export function remoteOptions(
   return { hosts, credentials, patience };
 }
 
-function planOf(request: PullRequest, discard: boolean): PullPlan {
+function planOf(
+  request: PullRequest,
+  { discard, schema1 }: { discard: boolean; schema1: boolean },
+): PullPlan {
   const platforms = (request.platforms ?? []).map((one) =>
     typeof one === "string" ? parsePlatform(one) : one
   );
@@ -196,5 +204,6 @@ function planOf(request: PullRequest, discard: boolean): PullPlan {
     sync: request.sync ?? true,
     discard: request.discardUnpackedLayers ?? discard,
     maxConcurrentDownloads: Math.max(request.maxConcurrentDownloads ?? DOWNLOADS, 1),
+    schema1,
   };
 }

@@ -8,6 +8,8 @@ export interface RegistryOptions {
   user?: { name: string; password: string };
   /** Where it keeps its blobs. */
   where?: "disk" | "shm";
+  /** Takes images of Docker's first format too. */
+  schema1?: boolean;
 }
 
 export class Registry implements AsyncDisposable {
@@ -76,5 +78,6 @@ log: {level: info, accesslog: {disabled: false}}
 storage: {filesystem: {rootdirectory: ${scratch.join("data")}}, delete: {enabled: true}}
 http: {addr: "127.0.0.1:0"}
 ${auth}
+${options.schema1 ? "compatibility: {schema1: {enabled: true}}" : ""}
 `;
 }
