@@ -70,6 +70,7 @@ async function store(
 ): Promise<{ digest: string; size: number }> {
   const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
   const size = bytes.length;
+  if (content.has(scope, digest)) return { digest, size };
   await using writer = await content.writer(scope, `schema1-${digest}`, { expected: digest, total: size });
   if (!writer.isShared) {
     if (writer.offset > 0) await writer.truncate();
