@@ -8,22 +8,30 @@ import { Bench, type Measurement } from "../tests/bench/bench.ts";
 import { measureCommands } from "../tests/bench/commands.ts";
 import { measureContent } from "../tests/bench/content.ts";
 import { describeMachine } from "../tests/bench/machine.ts";
+import { measureExec } from "../tests/bench/exec.ts";
+import { measureExits } from "../tests/bench/exits.ts";
 import { measureMemory } from "../tests/bench/memory.ts";
 import { measureLatency, measurePull } from "../tests/bench/pull.ts";
+import { measurePeak } from "../tests/bench/peak.ts";
 import { measurePush } from "../tests/bench/push.ts";
 import { isWithin, type Row, table } from "../tests/bench/rows.ts";
 import { measureRun } from "../tests/bench/run.ts";
+import { measureSmallFiles } from "../tests/bench/small_files.ts";
 import { measureTasks } from "../tests/bench/tasks.ts";
 
 const measurements: Record<string, Measurement> = {
   commands: measureCommands,
   run: measureRun,
+  exec: measureExec,
   tasks: measureTasks,
   pull: measurePull,
+  small: measureSmallFiles,
   push: measurePush,
   memory: measureMemory,
   content: measureContent,
   latency: measureLatency,
+  peak: measurePeak,
+  exits: measureExits,
 };
 
 const names = Deno.args.length ? Deno.args : Object.keys(measurements);

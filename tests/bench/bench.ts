@@ -1,6 +1,6 @@
 /** What the rows share: a registry with the images, and the daemons. */
 import { busyboxImage, push, type Registry, Scratch, startRegistry } from "../harness/mod.ts";
-import { pullImage } from "./image.ts";
+import { pullImage, smallFilesImage } from "./image.ts";
 import type { Row } from "./rows.ts";
 import { Sides } from "./sides.ts";
 
@@ -15,6 +15,7 @@ export class Bench implements AsyncDisposable {
   readonly #scratch: Scratch;
   readonly #registry: Registry;
   #layered: Promise<string> | undefined;
+  #manyFiles: Promise<string> | undefined;
 
   private constructor(
     stack: AsyncDisposableStack,
@@ -47,6 +48,13 @@ export class Bench implements AsyncDisposable {
   layered(): Promise<string> {
     return this.#layered ??= pullImage(this.#scratch).then((image) =>
       push(image, this.#registry, "layers:latest")
+    );
+  }
+
+  /** Reference of the image of 30,000 small files, which is made when first asked for. */
+  manyFiles(): Promise<string> {
+    return this.#manyFiles ??= smallFilesImage(this.#scratch, 30_000).then((image) =>
+      push(image, this.#registry, "many:latest")
     );
   }
 

@@ -55,12 +55,13 @@ async function callUntil(channel: Channel, isDone: () => boolean): Promise<numbe
   return waited;
 }
 
-async function pull(sides: Sides, side: Side, reference: string): Promise<void> {
+/** By a side's own ctr. */
+export async function pull(sides: Sides, side: Side, reference: string): Promise<void> {
   await sides.ctr(side, "images", "pull", "--plain-http", reference);
 }
 
 /** Nothing of it stays: neither content nor snapshots, so that the next round does all the work again. */
-async function remove(sides: Sides, side: Side, reference: string): Promise<void> {
+export async function remove(sides: Sides, side: Side, reference: string): Promise<void> {
   await sides.ctr(side, "images", "rm", "--sync", reference);
   const left = (await sides.ctr(side, "snapshots", "ls")).split("\n").filter((line) =>
     /Committed/.test(line)
