@@ -13,6 +13,7 @@ import { Container, type ContainerOptions, createContainer } from "./container.t
 import { ContentClient } from "./content.ts";
 import type { DiffOptions } from "./diff.ts";
 import { Image } from "./image.ts";
+import type { ImportOptions } from "./import.ts";
 import { createLease, type Lease, type LeaseOptions } from "./lease.ts";
 import {
   checkImages,
@@ -84,6 +85,12 @@ export class Client implements Services, AsyncDisposable {
   /** Sends an image to a registry, under `reference`: see {@linkcode PushOptions}. */
   push(reference: string, options: PushOptions = {}): Promise<void> {
     return push(this, reference, options);
+  }
+
+  /** Imports the images of an archive: see {@linkcode ImportOptions}. Throws Unimplemented if the daemon can't. */
+  async import(archive: AsyncIterable<Uint8Array>, options: ImportOptions = {}): Promise<Image[]> {
+    const { importArchive } = await import("./import.ts");
+    return await importArchive(this, archive, options);
   }
 
   /** An image by name. Throws NotFound. */

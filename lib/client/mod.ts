@@ -21,6 +21,7 @@ export {
   type Pipes,
   type Streams,
 } from "./io.ts";
+export type { ImportOptions } from "./import.ts";
 export { Lease, type LeaseOptions } from "./lease.ts";
 export {
   type CheckResponse,

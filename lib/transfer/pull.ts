@@ -24,6 +24,7 @@ import { isSchema1Type, type Remote, type Target } from "../remotes/mod.ts";
 import type { Scope } from "../scope.ts";
 import { Download, type TransferRooms } from "./download.ts";
 import type { Flights } from "./flights.ts";
+import { labelContent } from "./label_content.ts";
 import { progressOf, progressText, type Report } from "./progress.ts";
 import { convertSchema1, schema1Switch } from "./schema1.ts";
 import { Unpacking } from "./unpack.ts";
@@ -207,12 +208,8 @@ export class Pull {
     }
   }
 
-  async #label(digest: string, labels: Record<string, string>): Promise<void> {
-    const { content } = this.#rooms;
-    const there = content.info(this.#scope, digest).labels;
-    const missing = Object.keys(labels).filter((name) => there[name] !== labels[name]);
-    if (!missing.length) return;
-    await content.update(this.#scope, { digest, labels }, missing.map((name) => `labels.${name}`));
+  #label(digest: string, labels: Record<string, string>): Promise<void> {
+    return labelContent(this.#rooms.content, this.#scope, digest, labels);
   }
 
   async #record(target: Target): Promise<Image> {

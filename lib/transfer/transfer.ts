@@ -18,6 +18,7 @@ import { type Checked, checkImage } from "./check.ts";
 import { about, type TransferRooms } from "./download.ts";
 import { Flights } from "./flights.ts";
 import { Holds } from "./hold.ts";
+import { Importing, type ImportRequest } from "./import.ts";
 import { push, type PushRequest } from "./push.ts";
 import { Pull, type PullPlan, saveImage } from "./pull.ts";
 import { Repair, type RepairRequest, type RepairStep } from "./repair.ts";
@@ -60,11 +61,18 @@ export interface TransferOptions {
   readonly onProgress?: (progress: Progress) => void;
 }
 
+/** The rooms that transfers work with. */
+type Rooms = TransferRooms & {
+  readonly images: ImageStore;
+  /** Collects garbage: that of a transfer which failed. */
+  readonly collect?: () => Promise<unknown>;
+};
+
 const DOWNLOADS = 3;
 
 /** All transfers of a daemon; those that want the same work share it. */
 export class Transfer {
-  readonly #rooms: TransferRooms & { readonly images: ImageStore };
+  readonly #rooms: Rooms;
   readonly #flights = new Flights();
   readonly #holds: Holds;
   readonly #carrier = new Carrier();
@@ -73,7 +81,7 @@ export class Transfer {
   #anonymous = 0;
 
   constructor(
-    rooms: TransferRooms & { readonly images: ImageStore },
+    rooms: Rooms,
     { discardUnpackedLayers = false, schema1 = false }: {
       discardUnpackedLayers?: boolean;
       schema1?: boolean;
@@ -168,6 +176,24 @@ export class Transfer {
   /** An image's target leads the collector to the rest of it, also if the image is removed meanwhile. */
   async #keep(scope: Scope, { target }: Image): Promise<void> {
     await this.#rooms.leases.addResource(scope, scope.lease!, { type: "content", id: target!.digest });
+  }
+
+  /**
+   * Imports the images of an archive: all that they need is verified and in the store, and unpacked if asked for,
+   * before any of them has its record. Throws InvalidArgument for what is no such archive, NotFound for what it
+   * lacks, FailedPrecondition for bytes that are not what they should be; then nothing of it stays.
+   */
+  async import(scope: Scope, request: ImportRequest, options: TransferOptions = {}): Promise<Image[]> {
+    const { signal = new AbortController().signal, onProgress: report = () => {} } = options;
+    const held = await this.#holds.hold(scope, `import ${crypto.randomUUID()}`);
+    let imported: Image[] | undefined;
+    try {
+      const parts = { scope: held.scope, request, report };
+      return imported = await new Importing(this.#rooms, this.#flights, parts).run(signal);
+    } finally {
+      await held.end();
+      if (!imported) await this.#rooms.collect?.();
+    }
   }
 
   /** Gives the image `from` the further name `to`. Throws NotFound. */

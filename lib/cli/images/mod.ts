@@ -89,6 +89,40 @@ export const commands: readonly Command[] = [
     load: () => import("./push.ts"),
   },
   {
+    name: "import",
+    usage: "import images from an archive",
+    arguments: "<in>",
+    description:
+      "Reads OCI layouts and what docker save writes, as tar, gzip or zstd; - is the standard input. " +
+      "Images that have nothing but a tag are named import-<date>:<tag>, or by --base-name.",
+    examples: ["images import busybox.tar", "images import --base-name registry.example/app oci.tar.gz"],
+    flags: [
+      {
+        name: "base-name",
+        value: "value",
+        usage:
+          "base image name for added images, when provided only images with this name prefix are imported",
+      },
+      { name: "digests", usage: "create digest images, too" },
+      { name: "skip-digest-for-named", usage: "skip applying --digests to images named in the archive" },
+      {
+        name: "index-name",
+        value: "value",
+        usage: "image name to keep index as, by default index is discarded",
+      },
+      { name: "all-platforms", usage: "import content for all platforms" },
+      { name: "platform", value: "value", many: true, usage: "import content for a specific platform" },
+      { name: "no-unpack", usage: "skip unpacking the images" },
+      {
+        name: "discard-unpacked-layers",
+        usage: "let the garbage collector take layers that are unpacked, cannot be used with --no-unpack",
+      },
+      { name: "label", value: "value", many: true, usage: "labels to attach to the images" },
+      snapshotterFlag,
+    ],
+    load: () => import("./import.ts"),
+  },
+  {
     name: "delete",
     aliases: ["del", "remove", "rm"],
     usage: "remove one or more images by reference",

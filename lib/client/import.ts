@@ -1,0 +1,64 @@
+/** Importing images from an archive. */
+import { ImagesDefinition } from "../api/services/images/v1/images.ts";
+import type { Progress } from "../api/types/transfer/progress.ts";
+import { defaultPlatform, parsePlatform } from "../images/mod.ts";
+import { discardLayers } from "./discard_layers.ts";
+import { Image } from "./image.ts";
+import type { Services } from "./services.ts";
+import { transferImport } from "./transfer_import.ts";
+
+export interface ImportOptions {
+  /** `os/arch/variant`; the host's unless said. */
+  readonly platforms?: readonly string[];
+  /** Take all platforms of the archive; `platforms` are those that are unpacked. */
+  readonly allPlatforms?: boolean;
+  /** Where layers are unpacked to; `false` for nowhere. */
+  readonly unpack?: string | false;
+  /** Give unpacked layers' blobs to the garbage collector. */
+  readonly discardUnpackedLayers?: boolean;
+  /** Import only images of this name, and give it to those that have nothing but a tag. */
+  readonly baseName?: string;
+  /** Also name images by their digests; `"unnamed"`: those that have no other name. */
+  readonly digests?: boolean | "unnamed";
+  /** A name for the index of all images. */
+  readonly indexName?: string;
+  readonly labels?: Record<string, string>;
+  readonly onProgress?: (update: Progress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Imports an OCI layout or a `docker save` archive, also compressed; see {@linkcode ImportOptions}. */
+export async function importArchive(
+  services: Services,
+  archive: AsyncIterable<Uint8Array>,
+  options: ImportOptions,
+): Promise<Image[]> {
+  const { unpack = "overlayfs", baseName, digests = false, indexName = "", labels = {}, signal } = options;
+  const platforms = options.platforms?.map(parsePlatform) ?? [defaultPlatform()];
+  const names: string[] = [];
+  await transferImport(services, archive, {
+    platforms: options.allPlatforms ? [] : platforms,
+    unpack: unpack === false ? undefined : { snapshotter: unpack, platforms },
+    baseName: baseName ?? defaultBaseName(),
+    anyName: baseName === undefined,
+    digests: digests === "unnamed" ? digests : digests ? "always" : "never",
+    indexName,
+    labels,
+  }, (update) => {
+    if (update.event === "saved") names.push(update.name);
+    options.onProgress?.(update);
+  }, signal);
+  const stub = services.stub(ImagesDefinition);
+  const images: Image[] = [];
+  for (const name of names) {
+    const image = new Image(services, (await stub.get({ name })).image!, options.platforms?.[0]);
+    if (options.discardUnpackedLayers && unpack !== false) {
+      await discardLayers(services, image.record.target!);
+    }
+    images.push(image);
+  }
+  return images;
+}
+
+/** The name that images with nothing but a tag get, as containerd's clients give it: "import-2026-01-31". */
+export const defaultBaseName = (): string => `import-${new Date().toISOString().slice(0, 10)}`;
