@@ -12,6 +12,7 @@ import { defaultAddress, dial } from "./connect.ts";
 import { Container, type ContainerOptions, createContainer } from "./container.ts";
 import { ContentClient } from "./content.ts";
 import type { DiffOptions } from "./diff.ts";
+import type { ExportOptions } from "./export.ts";
 import { Image } from "./image.ts";
 import type { ImportOptions } from "./import.ts";
 import { createLease, type Lease, type LeaseOptions } from "./lease.ts";
@@ -91,6 +92,12 @@ export class Client implements Services, AsyncDisposable {
   async import(archive: AsyncIterable<Uint8Array>, options: ImportOptions = {}): Promise<Image[]> {
     const { importArchive } = await import("./import.ts");
     return await importArchive(this, archive, options);
+  }
+
+  /** The bytes of an archive of images: see {@linkcode ExportOptions}. Throws Unimplemented if the daemon can't. */
+  async *export(names: readonly string[], options: ExportOptions = {}): AsyncGenerator<Uint8Array> {
+    const { exportArchive } = await import("./export.ts");
+    yield* exportArchive(this, names, options);
   }
 
   /** An image by name. Throws NotFound. */

@@ -2,7 +2,7 @@
 import type { Any } from "../api/google/protobuf/any.ts";
 import { TransferDefinition } from "../api/services/transfer/v1/transfer.ts";
 import { ImageStore } from "../api/types/transfer/imagestore.ts";
-import { ImageImportStream } from "../api/types/transfer/importexport.ts";
+import { ImageExportStream, ImageImportStream } from "../api/types/transfer/importexport.ts";
 import { Progress } from "../api/types/transfer/progress.ts";
 import { OCIRegistry } from "../api/types/transfer/registry.ts";
 import { invalidArgument, unimplemented } from "../errors.ts";
@@ -12,7 +12,7 @@ import { type Service, service } from "../rpc/service.ts";
 import type { Scope } from "../scope.ts";
 import type { RegistryRequest, Transfer, TransferOptions } from "../transfer/mod.ts";
 import type { Streams } from "./streaming.ts";
-import { importArchive } from "./transfer_archive.ts";
+import { exportArchive, importArchive } from "./transfer_archive.ts";
 import { registryRequest } from "./transfer_registry.ts";
 
 const PREFIX = "containerd.types.transfer.";
@@ -62,6 +62,13 @@ async function move(
       store: ImageStore.decode(destination.value),
     };
     return await importArchive(transfer, streams, scope, parts, watch);
+  }
+  if (from === `${PREFIX}ImageStore` && to === `${PREFIX}ImageExportStream`) {
+    const parts = {
+      store: ImageStore.decode(source.value),
+      destination: ImageExportStream.decode(destination.value),
+    };
+    return await exportArchive(transfer, streams, scope, parts, watch);
   }
   if (from === `${PREFIX}ImageStore` && to === `${PREFIX}ImageStore`) {
     const [image, other] = [source, destination].map(({ value }) => ImageStore.decode(value).name);

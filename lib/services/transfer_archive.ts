@@ -1,8 +1,8 @@
 /** Transfers between the image store and archives, which clients send and receive over streams of bytes. */
 import type { ImageReference, ImageStore } from "../api/types/transfer/imagestore.ts";
-import type { ImageImportStream } from "../api/types/transfer/importexport.ts";
-import { unimplemented } from "../errors.ts";
-import { receiveBytes } from "../rpc/byte_stream.ts";
+import type { ImageExportStream, ImageImportStream } from "../api/types/transfer/importexport.ts";
+import { Code, CtrError, invalidArgument, unimplemented } from "../errors.ts";
+import { receiveBytes, sendBytes } from "../rpc/byte_stream.ts";
 import type { Scope } from "../scope.ts";
 import type { NameRule, Transfer, TransferOptions } from "../transfer/mod.ts";
 import type { Streams } from "./streaming.ts";
@@ -39,4 +39,35 @@ export async function importArchive(
 function ruleOf({ name, allowOverwrite, addDigest, skipNamedDigest }: ImageReference): NameRule {
   const digests = !addDigest ? "never" : skipNamedDigest ? "unnamed" : "always";
   return { prefix: name, anyName: allowOverwrite, digests };
+}
+
+/** Exports images to the client at the other end of a stream. */
+export async function exportArchive(
+  transfer: Transfer,
+  streams: Streams,
+  scope: Scope,
+  { store, destination }: { store: ImageStore; destination: ImageExportStream },
+  watch: TransferOptions,
+): Promise<void> {
+  const stream = streams.get(scope, destination.stream);
+  try {
+    if (store.extraReferences.some(({ isPrefix }) => isPrefix)) {
+      throw unimplemented("transfer: export of images by a prefix of their names");
+    }
+    const names = [...store.name ? [store.name] : [], ...store.extraReferences.map(({ name }) => name)];
+    if (names.length === 0) throw invalidArgument("transfer: export of no images");
+    const request = {
+      names,
+      platforms: destination.platforms.length > 0 ? destination.platforms : store.platforms,
+      allPlatforms: destination.allPlatforms,
+      skipDockerManifest: destination.skipCompatibilityManifest,
+      skipNonDistributable: destination.skipNonDistributable,
+    };
+    await transfer.export(scope, request, async (archive) => {
+      if (await sendBytes(stream, archive, watch.signal)) return;
+      throw new CtrError(Code.Canceled, "export: the receiver has gone");
+    }, watch);
+  } finally {
+    stream.close();
+  }
 }

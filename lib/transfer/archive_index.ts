@@ -14,7 +14,8 @@ import {
 } from "../images/mod.ts";
 import { cleanName, detectCompression, fromString } from "../archive/mod.ts";
 import { normalizeReference } from "../remotes/mod.ts";
-import { type ArchiveContents, documentNames, type StoredFile } from "./archive_reader.ts";
+import { documentNames, nameAnnotation, objectOf, tagAnnotation } from "./archive_names.ts";
+import type { ArchiveContents, StoredFile } from "./archive_reader.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -33,10 +34,6 @@ export interface ArchiveImages {
   readonly index: Bytes;
   readonly images: readonly Descriptor[];
 }
-
-/** Annotations by which images are named. */
-export const nameAnnotation = "io.containerd.image.name";
-export const tagAnnotation = "org.opencontainers.image.ref.name";
 
 const LAYOUT_VERSION = "1.0.0";
 const MOST_IMAGES = 1000;
@@ -155,12 +152,6 @@ async function layerType(digest: string, store: ArchiveStore): Promise<string> {
 function namesOf(tag: string): Record<string, string> {
   const name = normalizeReference(tag);
   return { [nameAnnotation]: name, [tagAnnotation]: objectOf(name) };
-}
-
-/** What names an image within its repository: the tag, the digest, or both; the whole of what is no reference. */
-export function objectOf(name: string): string {
-  const [, object] = /^[^/]+\/[^:@]+[:]?(.+)$/.exec(name) ?? [];
-  return object ?? name;
 }
 
 function indexEntry({ mediaType, digest, size, annotations, platform }: Descriptor) {

@@ -4,6 +4,7 @@
  */
 import { cleanName, type Entry, type EntrySink, quote, TarReader } from "../archive/mod.ts";
 import { Code, CtrError, failedPrecondition, invalidArgument, messageOf } from "../errors.ts";
+import { documentNames } from "./archive_names.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -29,9 +30,6 @@ export interface ArchiveContents {
   /** Where links within the archive lead. */
   readonly links: ReadonlyMap<string, string>;
 }
-
-/** Of an OCI layout the first two, of `docker save` the last one. */
-export const documentNames = { layout: "oci-layout", index: "index.json", docker: "manifest.json" } as const;
 
 const documents: ReadonlySet<string> = new Set(Object.values(documentNames));
 const LARGEST_DOCUMENT = 8 << 20;

@@ -1,5 +1,5 @@
 /** Under which names the images of an archive are kept: by their annotations and a prefix, as containerd does it. */
-import { nameAnnotation, tagAnnotation } from "./archive_index.ts";
+import { nameAnnotation, tagAnnotation } from "./archive_names.ts";
 
 /** One way to name images. */
 export interface NameRule {

@@ -10,6 +10,7 @@ export {
   type LayerResult,
   LayerWorkers,
 } from "./layer_workers.ts";
+export type { ExportRequest } from "./export.ts";
 export type { ImportRequest } from "./import.ts";
 export type { UnpackWish } from "./import_choice.ts";
 export type { NameRule } from "./import_names.ts";

@@ -16,6 +16,7 @@ import type { Scope } from "../scope.ts";
 import { Carrier } from "./carrier.ts";
 import { type Checked, checkImage } from "./check.ts";
 import { about, type TransferRooms } from "./download.ts";
+import { exportImages, type ExportRequest } from "./export.ts";
 import { Flights } from "./flights.ts";
 import { Holds } from "./hold.ts";
 import { Importing, type ImportRequest } from "./import.ts";
@@ -194,6 +195,20 @@ export class Transfer {
       await held.end();
       if (!imported) await this.#rooms.collect?.();
     }
+  }
+
+  /**
+   * Exports images of the store: `take` gets the bytes of an archive, an OCI layout that docker can load too.
+   * Throws NotFound before the first byte, with the platform and the command that fetches it, DataLoss for content
+   * that is damaged.
+   */
+  async export(
+    scope: Scope,
+    request: ExportRequest,
+    take: (archive: AsyncIterable<Uint8Array>) => Promise<void>,
+    options: TransferOptions = {},
+  ): Promise<void> {
+    await exportImages(this.#rooms, this.#holds, { scope, request }, take, options);
   }
 
   /** Gives the image `from` the further name `to`. Throws NotFound. */

@@ -89,6 +89,21 @@ export const commands: readonly Command[] = [
     load: () => import("./push.ts"),
   },
   {
+    name: "export",
+    usage: "export images to an archive",
+    arguments: "<out> <image> ...",
+    description: "Writes an OCI layout that docker load can read, too, as tar; - is the standard output. " +
+      "Exports this host's platform or, if that is not here, those that are. The same images give the same bytes.",
+    examples: ["images export busybox.tar busybox", "images export - alpine | zstd >alpine.tar.zst"],
+    flags: [
+      { name: "skip-manifest-json", usage: "do not add Docker compatible manifest.json to archive" },
+      { name: "skip-non-distributable", usage: "do not add non-distributable blobs to archive" },
+      { name: "platform", value: "value", many: true, usage: "export content of a specific platform" },
+      { name: "all-platforms", usage: "export content of all platforms; fail if one of them is not here" },
+    ],
+    load: () => import("./export.ts"),
+  },
+  {
     name: "import",
     usage: "import images from an archive",
     arguments: "<in>",
