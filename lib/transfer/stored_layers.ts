@@ -3,7 +3,7 @@ import { notFound } from "../errors.ts";
 import { isDistributable } from "../images/mod.ts";
 import type { Target } from "../remotes/mod.ts";
 import type { Scope } from "../scope.ts";
-import type { StagedLayer, TransferRooms } from "./download.ts";
+import { about, type StagedLayer, type TransferRooms } from "./download.ts";
 import { progressOf, type Report } from "./progress.ts";
 
 /** Where {@linkcode Unpacking} has layers from. */
@@ -64,12 +64,12 @@ export class StoredLayers implements LayerSource {
 
   async layer(target: Target, snapshotter: string, signal: AbortSignal): Promise<StagedLayer> {
     await this.blob(target);
-    return await stageStored(
-      this.#rooms,
-      this.#scope,
-      { target, snapshotter, report: this.#report },
-      signal,
-    );
+    const what = { target, snapshotter, report: this.#report };
+    try {
+      return await stageStored(this.#rooms, this.#scope, what, signal);
+    } catch (error) {
+      throw about(target.digest, error);
+    }
   }
 
   async discard(snapshotter: string, { staged }: StagedLayer): Promise<void> {
