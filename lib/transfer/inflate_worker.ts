@@ -9,18 +9,36 @@ const PIECE = 4 << 10;
 /** Outputs that may wait to be used. */
 const MOST_WAITING = 4;
 
+/** Bytes of an output at most. */
+const OUTPUT = 512 << 10;
+
 let compressed = 0;
 let unpacked = 0;
 let waiting = 0;
 let wake = () => {};
+let output = new Uint8Array(OUTPUT);
+let filled = 0;
 
 const inflater = decompressor((chunk, length) => {
   unpacked += length;
   checkInflation(compressed, unpacked);
-  const bytes = chunk.slice(0, length);
+  for (let at = 0; at < length;) {
+    const n = Math.min(length - at, OUTPUT - filled);
+    output.set(chunk.subarray(at, at + n), filled);
+    filled += n;
+    at += n;
+    if (filled === OUTPUT) flush();
+  }
+});
+
+function flush() {
+  if (filled === 0) return;
+  const bytes = output.subarray(0, filled);
+  output = new Uint8Array(OUTPUT);
+  filled = 0;
   waiting++;
   self.postMessage({ type: "output", bytes } satisfies FromInflater, [bytes.buffer]);
-});
+}
 
 self.onmessage = ({ data }: MessageEvent<ToInflater>) => {
   if (data.type === "used") {
@@ -33,6 +51,7 @@ async function answer(request: Exclude<ToInflater, { type: "used" }>) {
   try {
     if (request.type === "bytes") await inflate(request.bytes);
     else inflater.finish();
+    flush();
     tell({ type: "done" });
   } catch (error) {
     const code = error instanceof CtrError ? error.code : Code.Internal;
