@@ -1,6 +1,6 @@
 /** Pulling one image: names to digests, documents, layers, snapshots, and the image's record at last. */
 import type { Image } from "../api/services/images/v1/images.ts";
-import { failedPrecondition, notFound } from "../errors.ts";
+import { Code, failedPrecondition, isError, notFound } from "../errors.ts";
 import {
   childLabels,
   DEEPEST,
@@ -227,8 +227,16 @@ export class Pull {
 
 /** Creates an image's record, or gives the one of that name a new target and labels. */
 export async function saveImage(images: ImageStore, scope: Scope, image: Image): Promise<Image> {
-  const exists = images.list(scope, [`name==${JSON.stringify(image.name)}`]).length > 0;
-  if (!exists) return await images.create(scope, image);
   const labels = Object.keys(image.labels).map((name) => `labels.${name}`);
-  return await images.update(scope, image, ["target", ...labels]);
+  for (let attempt = 1;; attempt++) {
+    try {
+      const exists = images.list(scope, [`name==${JSON.stringify(image.name)}`]).length > 0;
+      if (!exists) return await images.create(scope, image);
+      return await images.update(scope, image, ["target", ...labels]);
+    } catch (error) {
+      // Others may make or remove the same name meanwhile.
+      const isRace = isError(error, Code.AlreadyExists) || isError(error, Code.NotFound);
+      if (!isRace || attempt >= 3) throw error;
+    }
+  }
 }
