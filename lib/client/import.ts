@@ -20,6 +20,8 @@ export interface ImportOptions {
   readonly baseName?: string;
   /** Also name images by their digests; `"unnamed"`: those that have no other name. */
   readonly digests?: boolean | "unnamed";
+  /** Compress layers that are plain tars, as `docker save` writes them. */
+  readonly compressLayers?: boolean;
   /** A name for the index of all images. */
   readonly indexName?: string;
   readonly labels?: Record<string, string>;
@@ -43,6 +45,7 @@ export async function importArchive(
     anyName: baseName === undefined,
     digests: digests === "unnamed" ? digests : digests ? "always" : "never",
     indexName,
+    compressLayers: options.compressLayers ?? false,
     labels,
   }, (update) => {
     if (update.event === "saved") names.push(update.name);

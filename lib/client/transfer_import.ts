@@ -22,6 +22,8 @@ export interface Import {
   readonly digests: "never" | "always" | "unnamed";
   /** A name for the index of all images; empty for none. */
   readonly indexName: string;
+  /** Compress layers that are plain tars; only of docker's format. */
+  readonly compressLayers: boolean;
   readonly labels: Record<string, string>;
 }
 
@@ -42,7 +44,7 @@ export async function transferImport(
     source: anyOf(
       "containerd.types.transfer.ImageImportStream",
       ImageImportStream,
-      complete(ImageImportStream, { stream: stream.id }),
+      complete(ImageImportStream, { stream: stream.id, forceCompress: wish.compressLayers }),
     ),
     destination: anyOf("containerd.types.transfer.ImageStore", ImageStore, storeOf(wish)),
   });

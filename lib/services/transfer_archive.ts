@@ -15,7 +15,6 @@ export async function importArchive(
   { source, store }: { source: ImageImportStream; store: ImageStore },
   watch: TransferOptions,
 ): Promise<void> {
-  if (source.forceCompress) throw unimplemented("transfer: compressing the layers of an archive");
   const stream = streams.get(scope, source.stream);
   const extra = store.extraReferences;
   try {
@@ -29,6 +28,7 @@ export async function importArchive(
       })),
       names: extra.filter(({ isPrefix }) => isPrefix).map(ruleOf),
       indexNames: [...store.name ? [store.name] : [], ...whole],
+      compressLayers: source.forceCompress,
       labels: store.labels,
     }, watch);
   } finally {

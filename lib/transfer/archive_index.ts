@@ -25,6 +25,8 @@ export interface ArchiveStore {
   head(digest: string): Promise<Uint8Array>;
   /** A whole document, of a limited size. */
   readAll(digest: string): Promise<Uint8Array>;
+  /** Compresses a layer with gzip; absent if layers stay as they are. */
+  compress?(layer: StoredFile): Promise<StoredFile>;
   /** Stores a document; gives its digest. */
   store(bytes: Bytes): Promise<string>;
 }
@@ -110,12 +112,12 @@ async function dockerManifest(
 ): Promise<Descriptor> {
   const file = find(contents, config, "config");
   const found = layers.map((path) => find(contents, path, "layer"));
-  const types = await Promise.all(found.map(({ digest }) => layerType(digest, store)));
+  const parts = await Promise.all(found.map((layer) => describe(layer, store)));
   const bytes = encode({
     schemaVersion: 2,
     mediaType: MediaType.dockerManifest,
-    config: { mediaType: MediaType.dockerConfig, digest: file.digest, size: file.size },
-    layers: found.map(({ digest, size }, n) => ({ mediaType: types[n], digest, size })),
+    config: described(MediaType.dockerConfig, file),
+    layers: parts,
   });
   const { platform, diffIds } = parseConfig(await store.readAll(file.digest), file.digest);
   if (diffIds.length !== layers.length) {
@@ -144,10 +146,15 @@ function find({ files, links }: ArchiveContents, name: string, what: string): St
   throw notFound(`archive: manifest.json names the ${what} ${JSON.stringify(name)}, which is not in it`);
 }
 
-async function layerType(digest: string, store: ArchiveStore): Promise<string> {
-  const compression = detectCompression(await store.head(digest));
-  return "application/vnd.docker.image.rootfs.diff.tar" + (compression === "none" ? "" : `.${compression}`);
+async function describe(layer: StoredFile, store: ArchiveStore) {
+  const base = "application/vnd.docker.image.rootfs.diff.tar";
+  const compression = detectCompression(await store.head(layer.digest));
+  if (compression !== "none") return described(`${base}.${compression}`, layer);
+  if (store.compress) return described(`${base}.gzip`, await store.compress(layer));
+  return described(base, layer);
 }
+
+const described = (mediaType: string, { digest, size }: StoredFile) => ({ mediaType, digest, size });
 
 function namesOf(tag: string): Record<string, string> {
   const name = normalizeReference(tag);

@@ -2,7 +2,9 @@
 import { Code, failedPrecondition, isError } from "../errors.ts";
 import type { ContentStore, ContentWriter, LeaseStore } from "../metadata/mod.ts";
 import type { Scope } from "../scope.ts";
+import { uncompressedLabel } from "../images/mod.ts";
 import type { FileSink, StoredFile } from "./archive_reader.ts";
+import type { LayerWorkers } from "./layer_workers.ts";
 
 /** The rooms that this works with. */
 export interface IngestRooms {
@@ -59,6 +61,26 @@ export class ArchiveIngest {
       return (await sink.finish()).digest;
     } catch (error) {
       await sink.abandon();
+      throw error;
+    }
+  }
+
+  /** Compresses a layer of the store. */
+  async compress(layer: StoredFile, workers: LayerWorkers, signal: AbortSignal): Promise<StoredFile> {
+    const { content } = this.#rooms;
+    const ref = `import-${this.#id}-${this.#files++}`;
+    await using writer = await content.writer(this.#scope, ref);
+    try {
+      const job = { compress: content.path(this.#scope, layer.digest), output: writer.dataPath };
+      const made = await workers.compress({ ...job, compression: "gzip" }, { signal });
+      const labels = { [uncompressedLabel]: made.diffId };
+      await writer.commit({ verified: made, labels }).catch((error) => {
+        if (!isError(error, Code.AlreadyExists)) throw error;
+      });
+      return { digest: made.digest, size: made.size };
+    } catch (error) {
+      await writer.close();
+      await content.abort(this.#scope, ref).catch(() => {});
       throw error;
     }
   }

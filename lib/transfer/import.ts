@@ -9,7 +9,7 @@ import type { Scope } from "../scope.ts";
 import { imagesOf } from "./archive_index.ts";
 import { nameAnnotation, tagAnnotation } from "./archive_names.ts";
 import { ArchiveIngest } from "./archive_ingest.ts";
-import { readArchive } from "./archive_reader.ts";
+import { readArchive, type StoredFile } from "./archive_reader.ts";
 import type { TransferRooms } from "./download.ts";
 import type { Flights } from "./flights.ts";
 import { type Choice, choose, type ChosenManifest, type ImportWish } from "./import_choice.ts";
@@ -31,6 +31,8 @@ export interface ImportRequest extends ImportWish {
   readonly names: readonly NameRule[];
   /** Names for the index of all of them. */
   readonly indexNames: readonly string[];
+  /** Compress layers that are plain tars; those of OCI layouts stay, for their manifests name them. */
+  readonly compressLayers: boolean;
   /** Of the images that are named. */
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -65,7 +67,13 @@ export class Importing {
     const ingest = new ArchiveIngest(this.#rooms, this.#scope);
     const archive = inflated(watched(source, this.#report), signal);
     const contents = await readArchive(archive, (path, size) => ingest.open(path, size), signal);
-    const store = { ...this.#content(), store: (bytes: Bytes) => ingest.store(bytes) };
+    const store = {
+      ...this.#content(),
+      store: (bytes: Bytes) => ingest.store(bytes),
+      compress: this.#request.compressLayers
+        ? (layer: StoredFile) => ingest.compress(layer, this.#rooms.workers, signal)
+        : undefined,
+    };
     const { index, images } = await imagesOf(contents, store);
     const choice = await choose(store, images, this.#request);
     const named = this.#named(choice.images);

@@ -56,6 +56,7 @@ function wishOf(flags: Flags): Import {
     anyName: baseName === "",
     digests: !flags.on("digests") ? "never" : flags.on("skip-digest-for-named") ? "unnamed" : "always",
     indexName: flags.text("index-name"),
+    compressLayers: flags.on("compress-blobs"),
     labels: parseLabels(flags.list("label")),
   };
 }

@@ -84,6 +84,31 @@ Deno.test("we read what others write, digest for digest", async (t) => {
     assert.equal(await targetOf(daemon, "docker.io/library/box:1"), digest);
   });
 
+  await t.step("and its layers can be compressed on the way", async () => {
+    await succeeds(daemon.ctr(["images", "import", "--compress-blobs", docker]));
+    const manifest = await succeeds(
+      daemon.ctr(["content", "get", (await targetOf(daemon, "example.test/box:1"))!]),
+    );
+    const { mediaType, digest } = JSON.parse(manifest).layers[0];
+    assert.equal(mediaType, "application/vnd.docker.image.rootfs.diff.tar.gzip");
+    const layer = scratch.join("layer.tar.gz");
+    await must(
+      "sh",
+      ["-ec", `"$1" --address "$2" content get "$3" >"$4"`, "sh"].concat(
+        new URL("../../../dist/ctr", import.meta.url).pathname,
+        daemon.address,
+        digest,
+        layer,
+      ),
+    );
+    await must("gzip", ["--test", layer]);
+    assert.equal(
+      await succeeds(daemon.ctr(["run", "--rm", "example.test/box:1", "gz", "echo", "hi"])),
+      "hi\n",
+    );
+    await succeeds(daemon.ctr(["images", "import", docker]));
+  });
+
   await t.step("docker save's older format, with links between its layers", async () => {
     const dir = scratch.join("legacy");
     await Deno.mkdir(dir);
