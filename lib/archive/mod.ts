@@ -5,6 +5,7 @@ export { type Compression, type Decompressor, decompressor, detectCompression } 
 export type { Entry, EntrySink, EntryType, Extent } from "./entry.ts";
 export { type LayerSource, type MadeLayer, makeLayer, type MakeOptions, Sealed } from "./make.ts";
 export { encodeEntry, endOfArchive, paddingAfter } from "./encode.ts";
+export { checkInflation, type InflationLimit } from "./inflation.ts";
 export { bytesOf, type ByteText, cleanName, fromString, quote } from "./names.ts";
 export { adoptParents } from "./parents.ts";
 export { type Difference, differences } from "./same_tree.ts";

@@ -1,8 +1,8 @@
 /** A Worker that decompresses one archive, a little at a time. */
 /// <reference lib="deno.worker" />
-import { decompressor } from "../archive/mod.ts";
+import { checkInflation, decompressor } from "../archive/mod.ts";
 import { Code, CtrError, messageOf } from "../errors.ts";
-import { checkInflation, type FromInflater, type ToInflater } from "./inflate_job.ts";
+import { archiveInflation, type FromInflater, type ToInflater } from "./inflate_job.ts";
 
 /** Input that is put through at once: little, for a few bytes may stand for a great many. */
 const PIECE = 4 << 10;
@@ -21,7 +21,7 @@ let filled = 0;
 
 const inflater = decompressor((chunk, length) => {
   unpacked += length;
-  checkInflation(compressed, unpacked);
+  checkInflation("archive", { compressed, unpacked }, archiveInflation);
   for (let at = 0; at < length;) {
     const n = Math.min(length - at, OUTPUT - filled);
     output.set(chunk.subarray(at, at + n), filled);

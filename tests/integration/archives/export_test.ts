@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { must, push, Scratch, startLongshore, startRegistry } from "../../harness/mod.ts";
 import { Client } from "../../../mod.ts";
 import { pushIndex, stored } from "../push/real.ts";
+import { makeTar } from "../../harness/tar.ts";
+import { blobFile, layoutFiles, madeImage } from "./made.ts";
 import { boxArchives, fails, listed, store, succeeds } from "./support.ts";
 
 const names = async (tar: string) => (await must("tar", ["-tf", tar])).trim().split("\n");
@@ -171,4 +173,37 @@ Deno.test("of an image for many platforms what is here is exported, and what isn
     await succeeds(daemon.ctr(["images", "pull", "--platform", "linux/amd64", single]));
     await succeeds(daemon.ctr(["images", "export", tar, single]));
   });
+});
+
+Deno.test("layers that may not be handed on can be left out", async () => {
+  await using scratch = await Scratch.make("shm");
+  await using daemon = await startLongshore({ where: "shm" });
+  await using other = await startLongshore({ where: "shm" });
+  const mediaType = "application/vnd.oci.image.layer.nondistributable.v1.tar";
+  const image = madeImage({ layer: { mediaType } });
+  const [path, out] = [scratch.join("in.tar"), scratch.join("out.tar")];
+  await Deno.writeFile(path, makeTar(layoutFiles(image)));
+  await succeeds(daemon.ctr(["images", "import", "--base-name", "made.test/foreign", path]));
+  const name = "made.test/foreign:1";
+  const layer = blobFile(image.layer).name;
+
+  await succeeds(daemon.ctr(["images", "export", out, name]));
+  assert.ok((await names(out)).includes(layer));
+  await succeeds(daemon.ctr(["images", "export", "--skip-non-distributable", out, name]));
+  assert.ok(!(await names(out)).includes(layer));
+
+  // Without the layer it can be kept, but not unpacked.
+  assert.match(
+    await fails(other.ctr(["images", "import", out])),
+    /names the layer sha256:\S+, which is neither/,
+  );
+  await succeeds(other.ctr(["images", "import", "--no-unpack", out]));
+  assert.deepEqual(await listed(other, "images", "ls"), [name]);
+  const message = await fails(other.ctr(["images", "export", path, name]));
+  assert.match(
+    message,
+    /non-distributable layer sha256:\S+.*--skip-non-distributable leaves such layers out/,
+  );
+  await succeeds(other.ctr(["images", "export", "--skip-non-distributable", path, name]));
+  assert.deepEqual(await Deno.readFile(path), await Deno.readFile(out));
 });
