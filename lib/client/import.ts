@@ -2,7 +2,6 @@
 import { ImagesDefinition } from "../api/services/images/v1/images.ts";
 import type { Progress } from "../api/types/transfer/progress.ts";
 import { defaultPlatform, parsePlatform } from "../images/mod.ts";
-import { discardLayers } from "./discard_layers.ts";
 import { Image } from "./image.ts";
 import type { Services } from "./services.ts";
 import { transferImport } from "./transfer_import.ts";
@@ -14,6 +13,8 @@ export interface ImportOptions {
   readonly allPlatforms?: boolean;
   /** Where layers are unpacked to; `false` for nowhere. */
   readonly unpack?: string | false;
+  /** Don't wait until unpacked files are on disk. */
+  readonly noSync?: boolean;
   /** Give unpacked layers' blobs to the garbage collector. */
   readonly discardUnpackedLayers?: boolean;
   /** Import only images of this name, and give it to those that have nothing but a tag. */
@@ -46,6 +47,8 @@ export async function importArchive(
     digests: digests === "unnamed" ? digests : digests ? "always" : "never",
     indexName,
     compressLayers: options.compressLayers ?? false,
+    noSync: options.noSync ?? false,
+    discardUnpackedLayers: options.discardUnpackedLayers ?? false,
     labels,
   }, (update) => {
     if (update.event === "saved") names.push(update.name);
@@ -54,11 +57,7 @@ export async function importArchive(
   const stub = services.stub(ImagesDefinition);
   const images: Image[] = [];
   for (const name of names) {
-    const image = new Image(services, (await stub.get({ name })).image!, options.platforms?.[0]);
-    if (options.discardUnpackedLayers && unpack !== false) {
-      await discardLayers(services, image.record.target!);
-    }
-    images.push(image);
+    images.push(new Image(services, (await stub.get({ name })).image!, options.platforms?.[0]));
   }
   return images;
 }

@@ -24,6 +24,10 @@ export interface Import {
   readonly indexName: string;
   /** Compress layers that are plain tars; only of docker's format. */
   readonly compressLayers: boolean;
+  /** Don't wait until unpacked files are on disk. */
+  readonly noSync: boolean;
+  /** Have the daemon collect layers that are unpacked. */
+  readonly discardUnpackedLayers: boolean;
   readonly labels: Record<string, string>;
 }
 
@@ -60,7 +64,9 @@ export async function transferImport(
   }
 }
 
-function storeOf({ platforms, unpack, indexName, labels, ...names }: Import): ImageStore {
+function storeOf(
+  { platforms, unpack, indexName, labels, noSync, discardUnpackedLayers, ...names }: Import,
+): ImageStore {
   const full = (platform: PlatformName) => ({ ...platform, osVersion: "", osFeatures: [] });
   const reference: ImageReference = {
     name: names.baseName,
@@ -72,6 +78,8 @@ function storeOf({ platforms, unpack, indexName, labels, ...names }: Import): Im
   return complete(ImageStore, {
     name: indexName,
     labels,
+    noSync,
+    discardUnpackedLayers,
     platforms: platforms.map(full),
     extraReferences: [reference],
     unpacks: unpack?.platforms.map((platform) => ({

@@ -29,6 +29,8 @@ export async function importArchive(
       names: extra.filter(({ isPrefix }) => isPrefix).map(ruleOf),
       indexNames: [...store.name ? [store.name] : [], ...whole],
       compressLayers: source.forceCompress,
+      sync: !store.noSync,
+      discardUnpackedLayers: store.discardUnpackedLayers || undefined,
       labels: store.labels,
     }, watch);
   } finally {

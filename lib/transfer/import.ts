@@ -15,7 +15,7 @@ import type { Flights } from "./flights.ts";
 import { type Choice, choose, type ChosenManifest, type ImportWish } from "./import_choice.ts";
 import { type NameRule, namesFor } from "./import_names.ts";
 import { inflated } from "./inflate.ts";
-import { labelContent } from "./label_content.ts";
+import { labelContent, releaseLayers } from "./label_content.ts";
 import { progressText, type Report } from "./progress.ts";
 import { saveImage } from "./pull.ts";
 import { StoredLayers } from "./stored_layers.ts";
@@ -33,6 +33,10 @@ export interface ImportRequest extends ImportWish {
   readonly indexNames: readonly string[];
   /** Compress layers that are plain tars; those of OCI layouts stay, for their manifests name them. */
   readonly compressLayers: boolean;
+  /** Wait until unpacked files are on disk (true unless said). */
+  readonly sync?: boolean;
+  /** Keep no layers that are unpacked. */
+  readonly discardUnpackedLayers?: boolean;
   /** Of the images that are named. */
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -136,16 +140,18 @@ export class Importing {
     }
   }
 
-  async #unpack({ manifest, config, snapshotters }: ChosenManifest, signal: AbortSignal): Promise<void> {
+  async #unpack(chosen: ChosenManifest, signal: AbortSignal): Promise<void> {
+    const { target, manifest: { layers, config: { digest } }, config, snapshotters } = chosen;
+    const { content } = this.#rooms;
     for (const snapshotter of snapshotters) {
-      const plan = { layers: manifest.layers, diffIds: config!.diffIds, snapshotter };
+      const plan = { layers, diffIds: config!.diffIds, snapshotter, sync: this.#request.sync };
       const parts = { scope: this.#scope, report: this.#report, plan };
-      const layers = new StoredLayers(this.#rooms, this.#scope, this.#report);
-      const top = await new Unpacking(this.#rooms, this.#flights, layers, parts).run(signal);
-      if (!top) continue;
-      const { digest } = manifest.config;
-      await labelContent(this.#rooms.content, this.#scope, digest, { [snapshotLabel(snapshotter)]: top });
+      const source = new StoredLayers(this.#rooms, this.#scope, this.#report);
+      const top = await new Unpacking(this.#rooms, this.#flights, source, parts).run(signal);
+      if (top) await labelContent(content, this.#scope, digest, { [snapshotLabel(snapshotter)]: top });
     }
+    if (!this.#request.discardUnpackedLayers || snapshotters.size === 0) return;
+    await releaseLayers(content, this.#scope, target.digest, layers);
   }
 
   async #indexImages(index: Bytes, ingest: ArchiveIngest): Promise<{ name: string; target: Descriptor }[]> {

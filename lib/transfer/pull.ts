@@ -7,7 +7,6 @@ import {
   defaultPlatform,
   type Descriptor,
   formatPlatform,
-  isChildLabel,
   isConfigType,
   isIndexType,
   isManifestType,
@@ -24,7 +23,7 @@ import { isSchema1Type, type Remote, type Target } from "../remotes/mod.ts";
 import type { Scope } from "../scope.ts";
 import { Download, type TransferRooms } from "./download.ts";
 import type { Flights } from "./flights.ts";
-import { labelContent } from "./label_content.ts";
+import { labelContent, releaseLayers } from "./label_content.ts";
 import { progressOf, progressText, type Report } from "./progress.ts";
 import { convertSchema1, schema1Switch } from "./schema1.ts";
 import { Unpacking } from "./unpack.ts";
@@ -175,18 +174,9 @@ export class Pull {
     const parts = { scope: this.#scope, report: this.#report, plan };
     const top = await new Unpacking(this.#rooms, this.#flights, this.#download, parts).run(signal);
     if (top) await this.#label(manifest.config.digest, { [snapshotLabel(snapshotter)]: top });
-    if (top && discard) await this.#letGo(target, manifest.layers);
-  }
-
-  /** The manifest keeps its layers' blobs no more; the next collection frees those that nothing else keeps. */
-  async #letGo(target: Target, layers: readonly Target[]): Promise<void> {
-    const { content } = this.#rooms;
-    const digests = new Set(layers.map(({ digest }) => digest));
-    const { labels } = content.info(this.#scope, target.digest);
-    const keeping = Object.keys(labels).filter((name) => isChildLabel(name) && digests.has(labels[name]!));
-    if (!keeping.length) return;
-    const { digest } = target;
-    await content.update(this.#scope, { digest, labels: {} }, keeping.map((name) => `labels.${name}`));
+    if (top && discard) {
+      await releaseLayers(this.#rooms.content, this.#scope, target.digest, manifest.layers);
+    }
   }
 
   /** Blobs that stay packed, a few at a time. */

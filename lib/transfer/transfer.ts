@@ -65,7 +65,7 @@ export interface TransferOptions {
 /** The rooms that transfers work with. */
 type Rooms = TransferRooms & {
   readonly images: ImageStore;
-  /** Collects garbage: that of a transfer which failed. */
+  /** Collects garbage: what an import that failed has left, or layers that are not to be kept. */
   readonly collect?: () => Promise<unknown>;
 };
 
@@ -187,13 +187,16 @@ export class Transfer {
   async import(scope: Scope, request: ImportRequest, options: TransferOptions = {}): Promise<Image[]> {
     const { signal = new AbortController().signal, onProgress: report = () => {} } = options;
     const held = await this.#holds.hold(scope, `import ${crypto.randomUUID()}`);
-    let imported: Image[] | undefined;
+    const discardUnpackedLayers = request.discardUnpackedLayers ?? this.#discard;
+    let isClean = false;
     try {
-      const parts = { scope: held.scope, request, report };
-      return imported = await new Importing(this.#rooms, this.#flights, parts).run(signal);
+      const parts = { scope: held.scope, request: { ...request, discardUnpackedLayers }, report };
+      const images = await new Importing(this.#rooms, this.#flights, parts).run(signal);
+      isClean = !discardUnpackedLayers;
+      return images;
     } finally {
       await held.end();
-      if (!imported) await this.#rooms.collect?.();
+      if (!isClean) await this.#rooms.collect?.();
     }
   }
 

@@ -8,26 +8,19 @@ import { parseLabels } from "../output/labels.ts";
 import { hostPlatform, parsePlatform } from "../output/platforms.ts";
 import { print } from "../output/print.ts";
 import { showProgress } from "../output/progress.ts";
-import { findImage } from "./lookup.ts";
 
 export async function run(call: Call): Promise<void> {
   const [path] = required(call, "an archive to import, or - for the standard input");
   const wish = wishOf(call.flags);
   using archive = await openArchive(path);
   await using daemon = await connect(call);
-  const names: string[] = [];
   const skipped: string[] = [];
   using progress = showProgress();
   await transferImport(daemon, archive.bytes(), wish, (update) => {
-    if (update.event === "saved") names.push(update.name);
     if (update.event === "skipped") skipped.push(update.name);
     progress.update(update);
   }, daemon.globals.signal);
   progress.finish();
-  if (call.flags.on("discard-unpacked-layers")) {
-    const { discardLayers } = await import("../../client/discard_layers.ts");
-    for (const name of names) await discardLayers(daemon, (await findImage(daemon, name)).target!);
-  }
   if (skipped.length > 0) {
     print(`not imported: ${skipped.join(", ")}; to have them: --platform NAME or --all-platforms\n`);
   }
@@ -56,6 +49,8 @@ function wishOf(flags: Flags): Import {
     anyName: baseName === "",
     digests: !flags.on("digests") ? "never" : flags.on("skip-digest-for-named") ? "unnamed" : "always",
     indexName: flags.text("index-name"),
+    noSync: flags.on("no-sync"),
+    discardUnpackedLayers: flags.on("discard-unpacked-layers"),
     compressLayers: flags.on("compress-blobs"),
     labels: parseLabels(flags.list("label")),
   };

@@ -128,6 +128,7 @@ export const commands: readonly Command[] = [
       { name: "all-platforms", usage: "import content for all platforms" },
       { name: "platform", value: "value", many: true, usage: "import content for a specific platform" },
       { name: "no-unpack", usage: "skip unpacking the images" },
+      { name: "no-sync", usage: "do not wait until the unpacked files are on disk" },
       { name: "compress-blobs", usage: "compress layers that are plain tars (Docker format only)" },
       {
         name: "discard-unpacked-layers",
