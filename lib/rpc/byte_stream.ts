@@ -16,9 +16,9 @@ export interface MessageStream {
 const DATA = "containerd.types.transfer.Data";
 const WINDOW_UPDATE = "containerd.types.transfer.WindowUpdate";
 /** Bytes that may be under way. */
-const WINDOW = 4 << 20;
+const WINDOW = 1 << 20;
 /** Bytes of one message at most. */
-const PIECE = 512 << 10;
+const PIECE = 128 << 10;
 
 /** The bytes that the other side sends, until it ends the stream. Throws InvalidArgument if it sends too many. */
 export async function* receiveBytes(
