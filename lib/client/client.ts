@@ -88,13 +88,13 @@ export class Client implements Services, AsyncDisposable {
     return push(this, reference, options);
   }
 
-  /** Imports the images of an archive: see {@linkcode ImportOptions}. Throws Unimplemented if the daemon can't. */
+  /** Imports the images of an archive: see {@linkcode ImportOptions}. */
   async import(archive: AsyncIterable<Uint8Array>, options: ImportOptions = {}): Promise<Image[]> {
     const { importArchive } = await import("./import.ts");
     return await importArchive(this, archive, options);
   }
 
-  /** The bytes of an archive of images: see {@linkcode ExportOptions}. Throws Unimplemented if the daemon can't. */
+  /** The bytes of an archive of images: see {@linkcode ExportOptions}. */
   async *export(names: readonly string[], options: ExportOptions = {}): AsyncGenerator<Uint8Array> {
     const { exportArchive } = await import("./export.ts");
     yield* exportArchive(this, names, options);

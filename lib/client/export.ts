@@ -1,8 +1,9 @@
 /** Exporting images into an archive. */
 import type { Progress } from "../api/types/transfer/progress.ts";
+import { Code, isError } from "../errors.ts";
 import { parsePlatform } from "../images/mod.ts";
 import type { Services } from "./services.ts";
-import { transferExport } from "./transfer_export.ts";
+import { type Export, transferExport } from "./transfer_export.ts";
 
 export interface ExportOptions {
   /** `os/arch/variant`; the daemon's unless said or, if that isn't there, those that are. */
@@ -30,5 +31,21 @@ export function exportArchive(
     skipManifestJson: options.skipManifestJson ?? false,
     skipNonDistributable: options.skipNonDistributable ?? false,
   };
-  return transferExport(services, wish, options.onProgress ?? (() => {}), options.signal);
+  return exportFrom(services, wish, options.onProgress ?? (() => {}), options.signal);
+}
+
+/** Exports: by the daemon if it can, else by ourselves. */
+export async function* exportFrom(
+  services: Services,
+  wish: Export,
+  onProgress: (update: Progress) => void,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* transferExport(services, wish, onProgress, signal);
+  } catch (error) {
+    if (!isError(error, Code.Unimplemented)) throw error;
+    const { exportByClient } = await import("./export_by_client.ts");
+    yield* exportByClient(services, wish, onProgress, signal);
+  }
 }

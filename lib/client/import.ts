@@ -1,10 +1,11 @@
 /** Importing images from an archive. */
 import { ImagesDefinition } from "../api/services/images/v1/images.ts";
 import type { Progress } from "../api/types/transfer/progress.ts";
+import { Code, isError } from "../errors.ts";
 import { defaultPlatform, parsePlatform } from "../images/mod.ts";
 import { Image } from "./image.ts";
 import type { Services } from "./services.ts";
-import { transferImport } from "./transfer_import.ts";
+import { type Import, transferImport } from "./transfer_import.ts";
 
 export interface ImportOptions {
   /** `os/arch/variant`; the host's unless said. */
@@ -39,7 +40,7 @@ export async function importArchive(
   const { unpack = "overlayfs", baseName, digests = false, indexName = "", labels = {}, signal } = options;
   const platforms = options.platforms?.map(parsePlatform) ?? [defaultPlatform()];
   const names: string[] = [];
-  await transferImport(services, archive, {
+  const wish: Import = {
     platforms: options.allPlatforms ? [] : platforms,
     unpack: unpack === false ? undefined : { snapshotter: unpack, platforms },
     baseName: baseName ?? defaultBaseName(),
@@ -50,7 +51,8 @@ export async function importArchive(
     noSync: options.noSync ?? false,
     discardUnpackedLayers: options.discardUnpackedLayers ?? false,
     labels,
-  }, (update) => {
+  };
+  await importInto(services, archive, wish, (update) => {
     if (update.event === "saved") names.push(update.name);
     options.onProgress?.(update);
   }, signal);
@@ -60,6 +62,28 @@ export async function importArchive(
     images.push(new Image(services, (await stub.get({ name })).image!, options.platforms?.[0]));
   }
   return images;
+}
+
+/** Imports: by the daemon if it can, else by ourselves. */
+export async function importInto(
+  services: Services,
+  archive: AsyncIterable<Uint8Array>,
+  wish: Import,
+  onProgress: (update: Progress) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  let begun = false;
+  async function* watched() {
+    begun = true;
+    yield* archive;
+  }
+  try {
+    await transferImport(services, watched(), wish, onProgress, signal);
+  } catch (error) {
+    if (!isError(error, Code.Unimplemented) || begun) throw error;
+    const { importByClient } = await import("./import_by_client.ts");
+    await importByClient(services, archive, wish, onProgress, signal);
+  }
 }
 
 /** The name that images with nothing but a tag get, as containerd's clients give it: "import-2026-01-31". */

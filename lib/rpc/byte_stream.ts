@@ -61,11 +61,16 @@ export async function sendBytes(
   });
   listening.then(leave, leave);
   signal?.addEventListener("abort", leave, { once: true });
+  const hasRoom = async () => {
+    while (window <= 0 && !gone) await new Promise<void>((resolve) => wake = resolve);
+    return !gone && !signal?.aborted;
+  };
   try {
+    // Where nobody listens the source stays as it is.
+    if (!await hasRoom()) return false;
     for await (const bytes of source) {
       for (let at = 0; at < bytes.length;) {
-        while (window <= 0 && !gone) await new Promise<void>((resolve) => wake = resolve);
-        if (gone || signal?.aborted) return false;
+        if (!await hasRoom()) return false;
         const data = bytes.subarray(at, at + Math.min(window, PIECE));
         send(anyOf(DATA, Data, { data }));
         window -= data.length;

@@ -1,10 +1,11 @@
 /** Transfers between the image store and archives, which clients send and receive over streams of bytes. */
 import type { ImageReference, ImageStore } from "../api/types/transfer/imagestore.ts";
 import type { ImageExportStream, ImageImportStream } from "../api/types/transfer/importexport.ts";
+import type { NameRule } from "../image_archive/mod.ts";
 import { Code, CtrError, invalidArgument, unimplemented } from "../errors.ts";
 import { receiveBytes, sendBytes } from "../rpc/byte_stream.ts";
 import type { Scope } from "../scope.ts";
-import type { NameRule, Transfer, TransferOptions } from "../transfer/mod.ts";
+import type { Transfer, TransferOptions } from "../transfer/mod.ts";
 import type { Streams } from "./streaming.ts";
 
 /** Imports the archive that comes over a stream. */

@@ -2,8 +2,8 @@
 import { Code, failedPrecondition, isError } from "../errors.ts";
 import type { ContentStore, ContentWriter, LeaseStore } from "../metadata/mod.ts";
 import type { Scope } from "../scope.ts";
+import { claimedDigest, type FileSink, type StoredFile } from "../image_archive/mod.ts";
 import { uncompressedLabel } from "../images/mod.ts";
-import type { FileSink, StoredFile } from "./archive_reader.ts";
 import type { LayerWorkers } from "./layer_workers.ts";
 
 /** The rooms that this works with. */
@@ -13,14 +13,6 @@ export interface IngestRooms {
 }
 
 type Bytes = Uint8Array<ArrayBuffer>;
-
-const blobPath = /^blobs\/(sha256|sha384|sha512)\/([0-9a-f]+)$/;
-
-/** The digest that a file of an OCI layout claims by its name; undefined for other files. */
-export function claimedDigest(path: string): string | undefined {
-  const [, algorithm, hex] = blobPath.exec(path) ?? [];
-  return algorithm && `${algorithm}:${hex}`;
-}
 
 /** Puts files into the content store, in the lease of `scope`. */
 export class ArchiveIngest {

@@ -1,11 +1,16 @@
 /** Exporting images into an archive: planned before the first byte, held from the garbage collector to the last. */
+import {
+  archiveBytes,
+  archiveFiles,
+  type ExportPlan,
+  type ExportWish,
+  planExport,
+} from "../image_archive/mod.ts";
 import { parsePlatform, type Platform } from "../images/mod.ts";
 import type { ImageStore } from "../metadata/mod.ts";
 import { LARGEST_MANIFEST } from "../remotes/mod.ts";
 import type { Scope } from "../scope.ts";
-import { archiveBytes, archiveFiles } from "./archive_writer.ts";
 import type { TransferRooms } from "./download.ts";
-import { type ExportPlan, type ExportWish, planExport } from "./export_plan.ts";
 import type { Holds } from "./hold.ts";
 import { progressOf, progressText } from "./progress.ts";
 import type { TransferOptions } from "./transfer.ts";
@@ -64,7 +69,7 @@ async function plan(
 ): Promise<ExportPlan> {
   const { mediaType, digest, size, annotations } = images.get(scope, name).target!;
   const store = {
-    has: (digest: string) => content.has(scope, digest),
+    has: (digest: string) => Promise.resolve(content.has(scope, digest)),
     readAll: (digest: string) => content.readAll(scope, digest, LARGEST_MANIFEST),
   };
   const wanted = platforms.map((one) => typeof one === "string" ? parsePlatform(one) : one);

@@ -1,20 +1,25 @@
 /** Importing an archive of images: its blobs as they come, then what they mean, layers unpacked, names at last. */
 import type { Image } from "../api/services/images/v1/images.ts";
-import { failedPrecondition } from "../errors.ts";
+import {
+  type Choice,
+  choose,
+  type ChosenManifest,
+  imagesOf,
+  type ImportWish,
+  inflated,
+  nameImages,
+  type NameRule,
+  readArchive,
+  type StoredFile,
+} from "../image_archive/mod.ts";
 import { childLabels, type Descriptor, formatPlatform, MediaType, snapshotLabel } from "../images/mod.ts";
 import { parseDocument } from "../images/mod.ts";
 import type { ImageStore } from "../metadata/mod.ts";
 import { LARGEST_MANIFEST } from "../remotes/mod.ts";
 import type { Scope } from "../scope.ts";
-import { imagesOf } from "./archive_index.ts";
-import { nameAnnotation, tagAnnotation } from "./archive_names.ts";
 import { ArchiveIngest } from "./archive_ingest.ts";
-import { readArchive, type StoredFile } from "./archive_reader.ts";
 import type { TransferRooms } from "./download.ts";
 import type { Flights } from "./flights.ts";
-import { type Choice, choose, type ChosenManifest, type ImportWish } from "./import_choice.ts";
-import { type NameRule, namesFor } from "./import_names.ts";
-import { inflated } from "./inflate.ts";
 import { labelContent, releaseLayers } from "./label_content.ts";
 import { progressText, type Report } from "./progress.ts";
 import { saveImage } from "./pull.ts";
@@ -80,7 +85,7 @@ export class Importing {
     };
     const { index, images } = await imagesOf(contents, store);
     const choice = await choose(store, images, this.#request);
-    const named = this.#named(choice.images);
+    const named = nameImages(choice.images, this.#request);
     for (const { platform, digest } of choice.skipped) {
       this.#report(progressText("skipped", platform?.os ? formatPlatform(platform) : digest));
     }
@@ -95,8 +100,10 @@ export class Importing {
   #content() {
     const { content } = this.#rooms;
     return {
-      size: (digest: string) =>
-        content.has(this.#scope, digest) ? Number(content.info(this.#scope, digest).size) : undefined,
+      size: (digest: string) => {
+        const has = content.has(this.#scope, digest);
+        return Promise.resolve(has ? Number(content.info(this.#scope, digest).size) : undefined);
+      },
       readAll: (digest: string) => content.readAll(this.#scope, digest, LARGEST_MANIFEST),
       head: async (digest: string) => {
         const size = Math.min(HEAD, Number(content.info(this.#scope, digest).size));
@@ -104,23 +111,6 @@ export class Importing {
         return new Uint8Array();
       },
     };
-  }
-
-  /** Images by their names. Throws FailedPrecondition if they would have none: they'd be garbage at once. */
-  #named(images: readonly Descriptor[]): { name: string; target: Descriptor }[] {
-    const { names, indexNames } = this.#request;
-    const named = images.flatMap((target) => namesFor(target, names).map((name) => ({ name, target })));
-    if (named.length > 0 || indexNames.length > 0) return named;
-    const there = images.flatMap(({ annotations }) =>
-      annotations[nameAnnotation] || annotations[tagAnnotation] || []
-    );
-    throw failedPrecondition(
-      there.length > 0
-        ? `archive: none of its names is one of ${names.map(({ prefix }) => prefix).join(", ")}: ${
-          there.slice(0, 10).join(", ")
-        }`
-        : "archive: its images have no names: give one with --index-name, or take --digests",
-    );
   }
 
   /** The labels by which documents keep what they refer to. */

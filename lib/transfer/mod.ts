@@ -12,8 +12,6 @@ export {
 } from "./layer_workers.ts";
 export type { ExportRequest } from "./export.ts";
 export type { ImportRequest } from "./import.ts";
-export type { UnpackWish } from "./import_choice.ts";
-export type { NameRule } from "./import_names.ts";
 export type { PushRequest } from "./push.ts";
 export { schema1Switch } from "./schema1.ts";
 export { rebuildMetadata, type RebuildOptions, type Rebuilt, rebuiltHost } from "./rebuild.ts";

@@ -1,5 +1,6 @@
 /** `ctr images export` */
-import { type Export, transferExport } from "../../client/transfer_export.ts";
+import { exportFrom } from "../../client/export.ts";
+import type { Export } from "../../client/transfer_export.ts";
 import { type Call, usageError } from "../command.ts";
 import { connect, type Daemon } from "../connect.ts";
 import { parsePlatform } from "../output/platforms.ts";
@@ -17,7 +18,7 @@ export async function run(call: Call): Promise<void> {
   const skipped: string[] = [];
   // The archive may be on the standard output.
   using progress = showProgress("stderr");
-  const bytes = transferExport(daemon, wish, (update) => {
+  const bytes = exportFrom(daemon, wish, (update) => {
     if (update.event === "skipped") skipped.push(update.name);
     progress.update(update);
   }, daemon.globals.signal);

@@ -1,5 +1,6 @@
 /** `ctr images import` */
-import { type Import, transferImport } from "../../client/transfer_import.ts";
+import { defaultBaseName, importInto } from "../../client/import.ts";
+import type { Import } from "../../client/transfer_import.ts";
 import { required } from "../arguments.ts";
 import { type Call, type Flags, usageError } from "../command.ts";
 import { connect } from "../connect.ts";
@@ -16,7 +17,7 @@ export async function run(call: Call): Promise<void> {
   await using daemon = await connect(call);
   const skipped: string[] = [];
   using progress = showProgress();
-  await transferImport(daemon, archive.bytes(), wish, (update) => {
+  await importInto(daemon, archive.bytes(), wish, (update) => {
     if (update.event === "skipped") skipped.push(update.name);
     progress.update(update);
   }, daemon.globals.signal);
@@ -45,7 +46,7 @@ function wishOf(flags: Flags): Import {
     unpack: unpacked
       ? { snapshotter: flags.text("snapshotter") || defaultSnapshotter, platforms }
       : undefined,
-    baseName: baseName || `import-${new Date().toISOString().slice(0, 10)}`,
+    baseName: baseName || defaultBaseName(),
     anyName: baseName === "",
     digests: !flags.on("digests") ? "never" : flags.on("skip-digest-for-named") ? "unnamed" : "always",
     indexName: flags.text("index-name"),

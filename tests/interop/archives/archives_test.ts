@@ -1,6 +1,6 @@
 /** Archives between us and others: skopeo, umoci, GNU tar and Debian's containerd read ours, and we read theirs. */
 import assert from "node:assert/strict";
-import { must, Scratch, startContainerd, startLongshore } from "../../harness/mod.ts";
+import { ctrPath, must, run, Scratch, startContainerd, startLongshore } from "../../harness/mod.ts";
 import { boxArchives, listed, store, succeeds } from "../../integration/archives/support.ts";
 
 /** What skopeo says an archive's image is. */
@@ -159,4 +159,36 @@ Deno.test("Go's ctr imports into our daemon and exports from it", async () => {
   const tar = scratch.join("go.tar");
   await succeeds(daemon.goCtr(["images", "export", tar, "go/box:1"]));
   assert.match(await must("skopeo", ["inspect", "--raw", `oci-archive:${tar}:1`]), /schemaVersion/);
+});
+
+Deno.test("our ctr imports into Debian's containerd and exports from it, without a Transfer service", async () => {
+  await using scratch = await Scratch.make("shm");
+  await using containerd = await startContainerd("shm");
+  await using daemon = await startLongshore({ where: "shm" });
+  const { oci, docker, digest } = await boxArchives(scratch);
+  const ctr = (...args: string[]) => run(ctrPath, ["--address", containerd.address, ...args]);
+  await must("gzip", ["-k", oci]);
+  const names = ["--base-name", "docker.io/library/box", "--digests", "--index-name", "box/index:1"];
+  assert.match(await succeeds(ctr("images", "import", ...names, `${oci}.gz`)), /box:1: saved/);
+  await succeeds(ctr("images", "import", docker));
+  const images = (await succeeds(containerd.ctr(["images", "ls", "-q"]))).trim().split("\n").sort();
+  const all = [
+    "docker.io/library/box:1",
+    `docker.io/library/box@${digest}`,
+    "box/index:1",
+    "example.test/box:1",
+  ];
+  assert.deepEqual(images, all.sort());
+  for (const name of ["docker.io/library/box:1", "example.test/box:1"]) {
+    assert.equal(await succeeds(containerd.ctr(["run", "--rm", name, "box", "echo", "hello"])), "hello\n");
+  }
+  const [theirs, ours] = [scratch.join("theirs.tar"), scratch.join("ours.tar")];
+  await succeeds(ctr("images", "export", theirs, "box:1"));
+  await succeeds(daemon.ctr(["images", "import", theirs]));
+  await succeeds(daemon.ctr(["images", "export", ours, "box:1"]));
+  assert.deepEqual(await Deno.readFile(theirs), await Deno.readFile(ours));
+  await Deno.writeFile(oci, (await Deno.readFile(oci)).subarray(0, 50_000));
+  const broken = await ctr("images", "import", oci);
+  assert.equal(broken.code, 1);
+  assert.match(broken.stderr, /ends in the middle of entry/);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { type NameRule, namesFor } from "../../../lib/transfer/import_names.ts";
-import { objectOf } from "../../../lib/transfer/archive_names.ts";
+import { type NameRule, namesFor } from "../../../lib/image_archive/naming.ts";
+import { objectOf } from "../../../lib/image_archive/names.ts";
 
 const full = "io.containerd.image.name";
 const tag = "org.opencontainers.image.ref.name";

@@ -12,3 +12,11 @@ export function objectOf(name: string): string {
   const [, object] = /^[^/]+\/[^:@]+[:]?(.+)$/.exec(name) ?? [];
   return object ?? name;
 }
+
+const blobPath = /^blobs\/(sha256|sha384|sha512)\/([0-9a-f]+)$/;
+
+/** The digest that a file of an OCI layout claims by its name; undefined for other files. */
+export function claimedDigest(path: string): string | undefined {
+  const [, algorithm, hex] = blobPath.exec(path) ?? [];
+  return algorithm && `${algorithm}:${hex}`;
+}

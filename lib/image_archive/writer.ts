@@ -7,8 +7,8 @@ import { encodeEntry, endOfArchive, fromString, paddingAfter } from "../archive/
 import { Code, CtrError } from "../errors.ts";
 import { type Descriptor, isConfigType, MediaType } from "../images/mod.ts";
 import { normalizeReference, parseReference } from "../remotes/mod.ts";
-import { documentNames, nameAnnotation, objectOf, tagAnnotation } from "./archive_names.ts";
-import type { ExportPlan } from "./export_plan.ts";
+import { documentNames, nameAnnotation, objectOf, tagAnnotation } from "./names.ts";
+import type { ExportPlan } from "./plan.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

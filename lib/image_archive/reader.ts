@@ -4,7 +4,7 @@
  */
 import { cleanName, type Entry, type EntrySink, quote, TarReader } from "../archive/mod.ts";
 import { Code, CtrError, failedPrecondition, invalidArgument, messageOf } from "../errors.ts";
-import { documentNames } from "./archive_names.ts";
+import { documentNames } from "./names.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -36,7 +36,7 @@ export interface ImportWish {
 /** What this needs of the content store. */
 export interface ChoiceContent {
   /** A blob's length; undefined if it isn't there. */
-  size(digest: string): number | undefined;
+  size(digest: string): Promise<number | undefined>;
   /** A whole document. Throws NotFound, ResourceExhausted. */
   readAll(digest: string): Promise<Uint8Array>;
 }
@@ -128,7 +128,8 @@ class Choosing {
     const images = index.manifests.filter(({ mediaType }) =>
       isIndexType(mediaType) || isManifestType(mediaType)
     );
-    const there = images.filter(({ digest }) => this.#content.size(digest) !== undefined);
+    const there: Descriptor[] = [];
+    for (const image of images) if (await this.#has(image)) there.push(image);
     const best = (platform: Platform) => suitable(platform, there)[0];
     const chosen = this.#all ? there : [...new Set(platforms.flatMap((one) => best(one) ?? []))];
     for (const image of images) this.#note(image, chosen.includes(image));
@@ -174,7 +175,7 @@ class Choosing {
       ? unpacked.filter(({ platform }) => !platform || !known || matches(platform, known))
       : [];
     const names = snapshotters.map(({ snapshotter }) => snapshotter);
-    this.#checkParts(manifest, target, names.length > 0);
+    await this.#checkParts(manifest, target, names.length > 0);
     const before = this.#manifests.get(target.digest);
     if (before) { for (const name of names) before.snapshotters.add(name); }
     else this.#manifests.set(target.digest, { target, manifest, config, snapshotters: new Set(names) });
@@ -183,20 +184,24 @@ class Choosing {
 
   async #config({ config }: Manifest, target: Descriptor): Promise<ImageConfig | undefined> {
     if (!isConfigType(config.mediaType)) return undefined;
-    this.#check(config, `manifest ${target.digest}`, "config");
+    await this.#check(config, `manifest ${target.digest}`, "config");
     return parseConfig(await this.#content.readAll(config.digest), config.digest);
   }
 
-  #checkParts(manifest: Manifest, target: Descriptor, isUnpacked: boolean): void {
+  async #checkParts(manifest: Manifest, target: Descriptor, isUnpacked: boolean): Promise<void> {
     for (const [n, part] of childrenOf(manifest).entries()) {
       const mayLack = n > 0 && !isUnpacked && !isDistributable(part.mediaType);
-      if (mayLack && this.#content.size(part.digest) === undefined) continue;
-      this.#check(part, `manifest ${target.digest}`, n === 0 ? "config" : "layer");
+      if (mayLack && !await this.#has(part)) continue;
+      await this.#check(part, `manifest ${target.digest}`, n === 0 ? "config" : "layer");
     }
   }
 
-  #check({ digest, size }: Descriptor, by: string, what: string): void {
-    const found = this.#content.size(digest);
+  async #has({ digest }: Descriptor): Promise<boolean> {
+    return await this.#content.size(digest) !== undefined;
+  }
+
+  async #check({ digest, size }: Descriptor, by: string, what: string): Promise<void> {
+    const found = await this.#content.size(digest);
     if (found === undefined) {
       throw notFound(`archive: ${by} names the ${what} ${digest}, which is neither in the archive nor here`);
     }
@@ -212,7 +217,7 @@ class Choosing {
       throw failedPrecondition(`archive: more than ${MOST_DOCUMENTS} manifests`);
     }
     if (depth < 0) throw invalidArgument(`archive: ${target.digest}: indexes nested deeper than ${DEEPEST}`);
-    this.#check(target, "its index", isIndexType(target.mediaType) ? "index" : "manifest");
+    await this.#check(target, "its index", isIndexType(target.mediaType) ? "index" : "manifest");
     return parseDocument(await this.#content.readAll(target.digest), target);
   }
 }

@@ -35,7 +35,7 @@ export interface ExportWish {
 
 /** What this needs of the content store. */
 export interface ExportContent {
-  has(digest: string): boolean;
+  has(digest: string): Promise<boolean>;
   /** A whole document. Throws NotFound. */
   readAll(digest: string): Promise<Uint8Array>;
 }
@@ -174,12 +174,13 @@ class Leaves {
   }
 
   async #leaf(target: Descriptor, manifest: Manifest, above: readonly Descriptor[]): Promise<Leaf> {
-    const missing = childrenOf(manifest).flatMap(({ digest, mediaType }, n) => {
-      if (this.#content.has(digest)) return [];
-      if (n === 0) return [`config ${digest}`];
-      if (isDistributable(mediaType)) return [`layer ${digest}`];
-      return this.#wish.skipNonDistributable ? [] : [`${FOREIGN} ${digest}`];
-    });
+    const missing: string[] = [];
+    for (const [n, { digest, mediaType }] of childrenOf(manifest).entries()) {
+      if (await this.#content.has(digest)) continue;
+      if (n === 0) missing.push(`config ${digest}`);
+      else if (isDistributable(mediaType)) missing.push(`layer ${digest}`);
+      else if (!this.#wish.skipNonDistributable) missing.push(`${FOREIGN} ${digest}`);
+    }
     const platform = target.platform ?? await this.#platform(manifest);
     return { target, platform, above, manifest, missing };
   }
@@ -192,7 +193,7 @@ class Leaves {
   }
 
   async #read(digest: string): Promise<Uint8Array | undefined> {
-    if (!this.#content.has(digest)) return undefined;
+    if (!await this.#content.has(digest)) return undefined;
     try {
       return await this.#content.readAll(digest);
     } catch (error) {

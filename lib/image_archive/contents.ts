@@ -14,8 +14,8 @@ import {
 } from "../images/mod.ts";
 import { cleanName, detectCompression, fromString } from "../archive/mod.ts";
 import { normalizeReference } from "../remotes/mod.ts";
-import { documentNames, nameAnnotation, objectOf, tagAnnotation } from "./archive_names.ts";
-import type { ArchiveContents, StoredFile } from "./archive_reader.ts";
+import { documentNames, nameAnnotation, objectOf, tagAnnotation } from "./names.ts";
+import type { ArchiveContents, StoredFile } from "./reader.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type FileSink, readArchive } from "../../../lib/transfer/archive_reader.ts";
-import { archiveBytes, type ArchiveFile } from "../../../lib/transfer/archive_writer.ts";
+import { type FileSink, readArchive } from "../../../lib/image_archive/reader.ts";
+import { archiveBytes, type ArchiveFile } from "../../../lib/image_archive/writer.ts";
 import { concat, makeTar, type TarItem } from "../../harness/tar.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;

@@ -1,5 +1,7 @@
 /** Under which names the images of an archive are kept: by their annotations and a prefix, as containerd does it. */
-import { nameAnnotation, tagAnnotation } from "./archive_names.ts";
+import { failedPrecondition } from "../errors.ts";
+import type { Descriptor } from "../images/mod.ts";
+import { nameAnnotation, tagAnnotation } from "./names.ts";
 
 /** One way to name images. */
 export interface NameRule {
@@ -9,6 +11,33 @@ export interface NameRule {
   readonly anyName: boolean;
   /** Also name by digest: `prefix@digest`. */
   readonly digests: "never" | "always" | "unnamed";
+}
+
+/** An image by a name that it gets. */
+export interface NamedTarget {
+  readonly name: string;
+  readonly target: Descriptor;
+}
+
+/** Images by all their names. Throws FailedPrecondition if they would have none: they'd be garbage at once. */
+export function nameImages(
+  images: readonly Descriptor[],
+  { names, indexNames }: { names: readonly NameRule[]; indexNames: readonly string[] },
+): NamedTarget[] {
+  const named = images.flatMap((target) => namesFor(target, names).map((name) => ({ name, target })));
+  if (named.length > 0 || indexNames.length > 0) return named;
+  const there = images.flatMap(({ annotations }) =>
+    annotations[nameAnnotation] || annotations[tagAnnotation] || []
+  );
+  if (there.length === 0) {
+    throw failedPrecondition(
+      "archive: its images have no names: give one with --index-name, or take --digests",
+    );
+  }
+  const prefixes = names.map(({ prefix }) => prefix).join(", ");
+  throw failedPrecondition(
+    `archive: none of its names is one of ${prefixes}: ${there.slice(0, 10).join(", ")}`,
+  );
 }
 
 /** The names of one image by all rules, in their order; none if no rule gives one. */
