@@ -4,6 +4,7 @@
  * Prints the machine, a Markdown table of the rows (all of them unless some are named) and which budget of
  * DESIGN.md section 6 is missed. Needs root, a built dist/ctr and what scripts/setup installs.
  */
+import { measureExport, measureImport } from "../tests/bench/archives.ts";
 import { Bench, type Measurement } from "../tests/bench/bench.ts";
 import { measureCommands } from "../tests/bench/commands.ts";
 import { measureContent } from "../tests/bench/content.ts";
@@ -27,6 +28,8 @@ const measurements: Record<string, Measurement> = {
   pull: measurePull,
   small: measureSmallFiles,
   push: measurePush,
+  import: measureImport,
+  export: measureExport,
   memory: measureMemory,
   content: measureContent,
   latency: measureLatency,

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { Unpacker } from "./unpacker.ts";
 import { decompressor } from "./decompress.ts";
 import { TarReader } from "./reader.ts";
+import { checkInflation, type InflationLimit, layerInflation } from "./inflation.ts";
 import type { ByteText } from "./names.ts";
 import type { Form } from "./whiteouts.ts";
 
@@ -36,15 +37,17 @@ export class LayerApplier implements Disposable {
   readonly #unpacker: Unpacker;
   readonly #reader: TarReader;
   readonly #decompressor = decompressor((chunk, length) => this.#take(chunk, length));
+  readonly #limit: InflationLimit;
   #compressed = 0;
   #size = 0;
 
-  constructor(target: LayerTarget) {
+  constructor(target: LayerTarget, limit: InflationLimit = layerInflation) {
+    this.#limit = limit;
     this.#unpacker = new Unpacker(target.dir, target.form);
     this.#reader = new TarReader(this.#unpacker);
   }
 
-  /** Takes the next bytes. Throws InvalidArgument for bad input, SystemErrors for what the kernel refuses. */
+  /** Takes the next bytes. Throws InvalidArgument for bad input, ResourceExhausted for a bomb, SystemErrors for what the kernel refuses. */
   push(bytes: Uint8Array<ArrayBuffer>): void {
     this.#digest.update(bytes);
     this.#compressed += bytes.length;
@@ -52,8 +55,9 @@ export class LayerApplier implements Disposable {
   }
 
   #take(chunk: Uint8Array<ArrayBuffer>, length: number) {
-    this.#diffId.update(length === chunk.length ? chunk : chunk.subarray(0, length));
     this.#size += length;
+    checkInflation("layer", { compressed: this.#compressed, unpacked: this.#size }, this.#limit);
+    this.#diffId.update(length === chunk.length ? chunk : chunk.subarray(0, length));
     this.#reader.push(chunk, length);
   }
 

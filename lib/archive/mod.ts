@@ -4,6 +4,8 @@ export { type Compressor, compressor } from "./compress.ts";
 export { type Compression, type Decompressor, decompressor, detectCompression } from "./decompress.ts";
 export type { Entry, EntrySink, EntryType, Extent } from "./entry.ts";
 export { type LayerSource, type MadeLayer, makeLayer, type MakeOptions, Sealed } from "./make.ts";
+export { encodeEntry, endOfArchive, paddingAfter } from "./encode.ts";
+export { checkInflation, type InflationLimit } from "./inflation.ts";
 export { bytesOf, type ByteText, cleanName, fromString, quote } from "./names.ts";
 export { adoptParents } from "./parents.ts";
 export { type Difference, differences } from "./same_tree.ts";

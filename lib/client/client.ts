@@ -12,7 +12,9 @@ import { defaultAddress, dial } from "./connect.ts";
 import { Container, type ContainerOptions, createContainer } from "./container.ts";
 import { ContentClient } from "./content.ts";
 import type { DiffOptions } from "./diff.ts";
+import type { ExportOptions } from "./export.ts";
 import { Image } from "./image.ts";
+import type { ImportOptions } from "./import.ts";
 import { createLease, type Lease, type LeaseOptions } from "./lease.ts";
 import {
   checkImages,
@@ -84,6 +86,18 @@ export class Client implements Services, AsyncDisposable {
   /** Sends an image to a registry, under `reference`: see {@linkcode PushOptions}. */
   push(reference: string, options: PushOptions = {}): Promise<void> {
     return push(this, reference, options);
+  }
+
+  /** Imports the images of an archive: see {@linkcode ImportOptions}. */
+  async import(archive: AsyncIterable<Uint8Array>, options: ImportOptions = {}): Promise<Image[]> {
+    const { importArchive } = await import("./import.ts");
+    return await importArchive(this, archive, options);
+  }
+
+  /** The bytes of an archive of images: see {@linkcode ExportOptions}. */
+  async *export(names: readonly string[], options: ExportOptions = {}): AsyncGenerator<Uint8Array> {
+    const { exportArchive } = await import("./export.ts");
+    yield* exportArchive(this, names, options);
   }
 
   /** An image by name. Throws NotFound. */

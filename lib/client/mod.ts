@@ -4,6 +4,7 @@ export { Client, type ClientOptions } from "./client.ts";
 export type { CommitOptions } from "./commit.ts";
 export type { ConvertOptions } from "./convert.ts";
 export type { DiffOptions } from "./diff.ts";
+export type { ExportOptions } from "./export.ts";
 export type { MountOptions } from "./image_mounts.ts";
 export type { LayerCompression } from "./media_types.ts";
 export { defaultAddress, dial } from "./connect.ts";
@@ -21,6 +22,7 @@ export {
   type Pipes,
   type Streams,
 } from "./io.ts";
+export type { ImportOptions } from "./import.ts";
 export { Lease, type LeaseOptions } from "./lease.ts";
 export {
   type CheckResponse,

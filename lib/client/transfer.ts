@@ -120,7 +120,7 @@ function storeOf(pull: Pull): ImageStore {
 }
 
 /** A stream between us and the daemon that another call refers to by `id`. */
-interface Stream {
+export interface Stream {
   readonly id: string;
   readonly messages: AsyncIterator<Any>;
   send(message: Any): void;
@@ -128,7 +128,7 @@ interface Stream {
 }
 
 /** Opens one; the daemon acknowledges it with an empty message. */
-async function openStream(daemon: Services): Promise<Stream> {
+export async function openStream(daemon: Services): Promise<Stream> {
   const id = crypto.randomUUID();
   const outgoing = new Outbox();
   outgoing.send(anyOf("containerd.services.streaming.v1.StreamInit", StreamInit, { id }));

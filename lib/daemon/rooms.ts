@@ -81,7 +81,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
   const workers = stack.use(new LayerWorkers());
   const streams = new Streams();
   const transfer = new Transfer(
-    { content, snapshots, images, leases, workers },
+    { content, snapshots, images, leases, workers, collect: () => collector.run() },
     {
       discardUnpackedLayers: discardsLayers(config.plugins),
       schema1: /^(1|true)$/i.test(Deno.env.get(schema1Switch) ?? ""),

@@ -38,6 +38,7 @@ export {
   type ImageConfig,
   type Index,
   isConfigType,
+  isDistributable,
   isIndexType,
   isLayerType,
   isManifestType,

@@ -59,6 +59,9 @@ const layerType =
 /** Whether a media type stands for a tar of files, compressed or not. */
 export const isLayerType = (type: string) => layerType.test(type);
 
+/** Whether a layer's maker lets others hand it on. */
+export const isDistributable = (type: string) => !/\.nondistributable\.|\.foreign\./.test(type);
+
 /** The name of content under way, which is that of its ingest: "layer-sha256:..." and the like. */
 export function refOf({ mediaType, digest }: Pick<Descriptor, "mediaType" | "digest">): string {
   if (isIndexType(mediaType)) return `index-${digest}`;

@@ -6,6 +6,7 @@ import {
   formatPlatform,
   type Index,
   isConfigType,
+  isDistributable,
   isIndexType,
   isManifestType,
   type Manifest,
@@ -169,7 +170,7 @@ function commonLength(a: readonly string[], b: readonly string[]): number {
 }
 
 /** Layers that their maker doesn't let registries hold. */
-export const isForeign = (mediaType: string) => /\.nondistributable\.|\.foreign\./.test(mediaType);
+export const isForeign = (mediaType: string) => !isDistributable(mediaType);
 
 /** What people call a platform; images that run nowhere are those that tell of others. */
 export const nameOf = ({ platform, target }: Pick<Node, "platform" | "target">) =>

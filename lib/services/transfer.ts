@@ -2,6 +2,7 @@
 import type { Any } from "../api/google/protobuf/any.ts";
 import { TransferDefinition } from "../api/services/transfer/v1/transfer.ts";
 import { ImageStore } from "../api/types/transfer/imagestore.ts";
+import { ImageExportStream, ImageImportStream } from "../api/types/transfer/importexport.ts";
 import { Progress } from "../api/types/transfer/progress.ts";
 import { OCIRegistry } from "../api/types/transfer/registry.ts";
 import { invalidArgument, unimplemented } from "../errors.ts";
@@ -11,13 +12,14 @@ import { type Service, service } from "../rpc/service.ts";
 import type { Scope } from "../scope.ts";
 import type { RegistryRequest, Transfer, TransferOptions } from "../transfer/mod.ts";
 import type { Streams } from "./streaming.ts";
+import { exportArchive, importArchive } from "./transfer_archive.ts";
 import { registryRequest } from "./transfer_registry.ts";
 
 const PREFIX = "containerd.types.transfer.";
 
 /**
- * The transfer service. Of the pairs there are, it has registry to store (pull), store to registry (push) and
- * store to store (tag).
+ * The transfer service. Of the pairs there are, it has registry to store (pull), store to registry (push), archive
+ * to store (import), store to archive (export) and store to store (tag).
  */
 export function transferService(transfer: Transfer, streams: Streams): Service {
   return service(TransferDefinition, {
@@ -53,6 +55,20 @@ async function move(
   if (from === `${PREFIX}ImageStore` && to === `${PREFIX}OCIRegistry`) {
     const registry = registryRequest(streams, scope, OCIRegistry.decode(destination.value));
     return await push(transfer, registry, scope, ImageStore.decode(source.value), watch);
+  }
+  if (from === `${PREFIX}ImageImportStream` && to === `${PREFIX}ImageStore`) {
+    const parts = {
+      source: ImageImportStream.decode(source.value),
+      store: ImageStore.decode(destination.value),
+    };
+    return await importArchive(transfer, streams, scope, parts, watch);
+  }
+  if (from === `${PREFIX}ImageStore` && to === `${PREFIX}ImageExportStream`) {
+    const parts = {
+      store: ImageStore.decode(source.value),
+      destination: ImageExportStream.decode(destination.value),
+    };
+    return await exportArchive(transfer, streams, scope, parts, watch);
   }
   if (from === `${PREFIX}ImageStore` && to === `${PREFIX}ImageStore`) {
     const [image, other] = [source, destination].map(({ value }) => ImageStore.decode(value).name);

@@ -13,6 +13,7 @@ import type { Scope } from "../scope.ts";
 import type { Flights } from "./flights.ts";
 import { InterruptedError, type LayerResult, type LayerWorkers } from "./layer_workers.ts";
 import { progressOf, refOf, type Report } from "./progress.ts";
+import { type LayerSource, stageStored } from "./stored_layers.ts";
 
 /** The rooms that transfers work with. */
 export interface TransferRooms {
@@ -33,7 +34,7 @@ const TRIES = 5;
 const LOCKED_WAIT = 200;
 
 /** One pull's way to content. */
-export class Download {
+export class Download implements LayerSource {
   readonly #rooms: TransferRooms;
   readonly #flights: Flights;
   readonly #remote: Remote;
@@ -254,21 +255,8 @@ export class Download {
   }
 
   async #fromFile(target: Target, snapshotter: string, signal: AbortSignal): Promise<StagedLayer> {
-    const { content, snapshots, workers } = this.#rooms;
-    const { digest, mediaType } = target;
-    const source = { file: content.path(this.#scope, digest) };
-    const expected = { digest, size: Number(target.size) };
-    const staged = await snapshots.stage(snapshotter);
-    try {
-      const into = { dir: staged.layerPath, form: "overlay" as const };
-      const onProgress = ({ received }: { received: number }) =>
-        this.#report(progressOf("extracting", target, received));
-      const result = await workers.run({ source, expected, target: into, mediaType }, { signal, onProgress });
-      return { staged, result };
-    } catch (error) {
-      await snapshots.discardStaged(snapshotter, staged.id);
-      throw error;
-    }
+    const what = { target, snapshotter, report: this.#report };
+    return await stageStored(this.#rooms, this.#scope, what, signal);
   }
 }
 

@@ -2,6 +2,7 @@
 import type { ByteText, Form } from "../archive/mod.ts";
 import { type MadeLayer, NeedsMountError } from "../archive/mod.ts";
 import { Code, CtrError, messageOf } from "../errors.ts";
+import type { CompressedLayer, CompressJob } from "./compress_layer.ts";
 import type { MakeJob } from "./make_layer.ts";
 import type { BlobRequest } from "../remotes/mod.ts";
 
@@ -46,8 +47,8 @@ export class InterruptedError extends CtrError {
 }
 
 /** Work for a Worker, and what it gives. */
-export type Job = LayerJob | MakeJob;
-export type Result = LayerResult | MadeLayer;
+export type Job = LayerJob | MakeJob | CompressJob;
+export type Result = LayerResult | MadeLayer | CompressedLayer;
 
 export type Request = { type: "run"; job: Job } | { type: "abort" };
 

@@ -13,7 +13,9 @@ import {
   type LayerJob,
   type LayerResult,
   type Request,
+  type Result,
 } from "./layer_job.ts";
+import { runCompressJob } from "./compress_layer.ts";
 import { runMakeJob } from "./make_layer.ts";
 
 const READ_SIZE = 1 << 18;
@@ -37,13 +39,19 @@ self.onmessage = ({ data }: MessageEvent<Request>) => {
 async function work(job: Job) {
   const abort = current = new AbortController();
   try {
-    const result = await ("make" in job ? runMakeJob(job, abort.signal) : run(job, abort.signal));
+    const result = await perform(job, abort.signal);
     self.postMessage({ type: "done", result });
   } catch (error) {
     self.postMessage(failureOf(error));
   } finally {
     if (current === abort) current = undefined;
   }
+}
+
+async function perform(job: Job, signal: AbortSignal): Promise<Result> {
+  if ("make" in job) return await runMakeJob(job, signal);
+  if ("compress" in job) return await runCompressJob(job, signal);
+  return await run(job, signal);
 }
 
 async function run(job: LayerJob, signal: AbortSignal): Promise<LayerResult> {

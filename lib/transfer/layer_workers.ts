@@ -5,6 +5,7 @@
 import { Code, CtrError, unavailable } from "../errors.ts";
 import type { MadeLayer } from "../archive/mod.ts";
 import { errorOf, type Job, type LayerJob, type LayerResult, type Reply, type Result } from "./layer_job.ts";
+import type { CompressedLayer, CompressJob } from "./compress_layer.ts";
 import type { MakeJob } from "./make_layer.ts";
 
 export { InterruptedError, type LayerJob, type LayerResult } from "./layer_job.ts";
@@ -66,6 +67,11 @@ export class LayerWorkers implements AsyncDisposable {
   /** Makes one layer. Throws NeedsMountError (lib/archive) if its upper directory can't be read by itself. */
   async make(job: MakeJob, options: LayerJobOptions = {}): Promise<MadeLayer> {
     return await this.#do(job, options) as MadeLayer;
+  }
+
+  /** Compresses one layer. */
+  async compress(job: CompressJob, options: LayerJobOptions = {}): Promise<CompressedLayer> {
+    return await this.#do(job, options) as CompressedLayer;
   }
 
   async #do(job: Job, options: LayerJobOptions): Promise<Result> {
@@ -171,6 +177,7 @@ export class LayerWorkers implements AsyncDisposable {
 async function sizeOf(job: Job): Promise<number> {
   // How much a tree holds would have to be counted: it waits behind the layers that others wait for.
   if ("make" in job) return 0;
+  if ("compress" in job) return (await Deno.stat(job.compress)).size;
   const { source, ingest, expected } = job;
   if (ingest || expected) return (ingest ?? expected)!.size;
   return "file" in source ? (await Deno.stat(source.file)).size : 0;

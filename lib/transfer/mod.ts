@@ -10,6 +10,8 @@ export {
   type LayerResult,
   LayerWorkers,
 } from "./layer_workers.ts";
+export type { ExportRequest } from "./export.ts";
+export type { ImportRequest } from "./import.ts";
 export type { PushRequest } from "./push.ts";
 export { schema1Switch } from "./schema1.ts";
 export { rebuildMetadata, type RebuildOptions, type Rebuilt, rebuiltHost } from "./rebuild.ts";

@@ -1,13 +1,12 @@
 /** Pulling one image: names to digests, documents, layers, snapshots, and the image's record at last. */
 import type { Image } from "../api/services/images/v1/images.ts";
-import { failedPrecondition, notFound } from "../errors.ts";
+import { Code, failedPrecondition, isError, notFound } from "../errors.ts";
 import {
   childLabels,
   DEEPEST,
   defaultPlatform,
   type Descriptor,
   formatPlatform,
-  isChildLabel,
   isConfigType,
   isIndexType,
   isManifestType,
@@ -24,6 +23,7 @@ import { isSchema1Type, type Remote, type Target } from "../remotes/mod.ts";
 import type { Scope } from "../scope.ts";
 import { Download, type TransferRooms } from "./download.ts";
 import type { Flights } from "./flights.ts";
+import { labelContent, releaseLayers } from "./label_content.ts";
 import { progressOf, progressText, type Report } from "./progress.ts";
 import { convertSchema1, schema1Switch } from "./schema1.ts";
 import { Unpacking } from "./unpack.ts";
@@ -174,18 +174,9 @@ export class Pull {
     const parts = { scope: this.#scope, report: this.#report, plan };
     const top = await new Unpacking(this.#rooms, this.#flights, this.#download, parts).run(signal);
     if (top) await this.#label(manifest.config.digest, { [snapshotLabel(snapshotter)]: top });
-    if (top && discard) await this.#letGo(target, manifest.layers);
-  }
-
-  /** The manifest keeps its layers' blobs no more; the next collection frees those that nothing else keeps. */
-  async #letGo(target: Target, layers: readonly Target[]): Promise<void> {
-    const { content } = this.#rooms;
-    const digests = new Set(layers.map(({ digest }) => digest));
-    const { labels } = content.info(this.#scope, target.digest);
-    const keeping = Object.keys(labels).filter((name) => isChildLabel(name) && digests.has(labels[name]!));
-    if (!keeping.length) return;
-    const { digest } = target;
-    await content.update(this.#scope, { digest, labels: {} }, keeping.map((name) => `labels.${name}`));
+    if (top && discard) {
+      await releaseLayers(this.#rooms.content, this.#scope, target.digest, manifest.layers);
+    }
   }
 
   /** Blobs that stay packed, a few at a time. */
@@ -207,12 +198,8 @@ export class Pull {
     }
   }
 
-  async #label(digest: string, labels: Record<string, string>): Promise<void> {
-    const { content } = this.#rooms;
-    const there = content.info(this.#scope, digest).labels;
-    const missing = Object.keys(labels).filter((name) => there[name] !== labels[name]);
-    if (!missing.length) return;
-    await content.update(this.#scope, { digest, labels }, missing.map((name) => `labels.${name}`));
+  #label(digest: string, labels: Record<string, string>): Promise<void> {
+    return labelContent(this.#rooms.content, this.#scope, digest, labels);
   }
 
   async #record(target: Target): Promise<Image> {
@@ -230,8 +217,16 @@ export class Pull {
 
 /** Creates an image's record, or gives the one of that name a new target and labels. */
 export async function saveImage(images: ImageStore, scope: Scope, image: Image): Promise<Image> {
-  const exists = images.list(scope, [`name==${JSON.stringify(image.name)}`]).length > 0;
-  if (!exists) return await images.create(scope, image);
   const labels = Object.keys(image.labels).map((name) => `labels.${name}`);
-  return await images.update(scope, image, ["target", ...labels]);
+  for (let attempt = 1;; attempt++) {
+    try {
+      const exists = images.list(scope, [`name==${JSON.stringify(image.name)}`]).length > 0;
+      if (!exists) return await images.create(scope, image);
+      return await images.update(scope, image, ["target", ...labels]);
+    } catch (error) {
+      // Others may make or remove the same name meanwhile.
+      const isRace = isError(error, Code.AlreadyExists) || isError(error, Code.NotFound);
+      if (!isRace || attempt >= 3) throw error;
+    }
+  }
 }

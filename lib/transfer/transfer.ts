@@ -16,8 +16,10 @@ import type { Scope } from "../scope.ts";
 import { Carrier } from "./carrier.ts";
 import { type Checked, checkImage } from "./check.ts";
 import { about, type TransferRooms } from "./download.ts";
+import { exportImages, type ExportRequest } from "./export.ts";
 import { Flights } from "./flights.ts";
 import { Holds } from "./hold.ts";
+import { Importing, type ImportRequest } from "./import.ts";
 import { push, type PushRequest } from "./push.ts";
 import { Pull, type PullPlan, saveImage } from "./pull.ts";
 import { Repair, type RepairRequest, type RepairStep } from "./repair.ts";
@@ -60,11 +62,18 @@ export interface TransferOptions {
   readonly onProgress?: (progress: Progress) => void;
 }
 
+/** The rooms that transfers work with. */
+type Rooms = TransferRooms & {
+  readonly images: ImageStore;
+  /** Collects garbage: what an import that failed has left, or layers that are not to be kept. */
+  readonly collect?: () => Promise<unknown>;
+};
+
 const DOWNLOADS = 3;
 
 /** All transfers of a daemon; those that want the same work share it. */
 export class Transfer {
-  readonly #rooms: TransferRooms & { readonly images: ImageStore };
+  readonly #rooms: Rooms;
   readonly #flights = new Flights();
   readonly #holds: Holds;
   readonly #carrier = new Carrier();
@@ -73,7 +82,7 @@ export class Transfer {
   #anonymous = 0;
 
   constructor(
-    rooms: TransferRooms & { readonly images: ImageStore },
+    rooms: Rooms,
     { discardUnpackedLayers = false, schema1 = false }: {
       discardUnpackedLayers?: boolean;
       schema1?: boolean;
@@ -168,6 +177,41 @@ export class Transfer {
   /** An image's target leads the collector to the rest of it, also if the image is removed meanwhile. */
   async #keep(scope: Scope, { target }: Image): Promise<void> {
     await this.#rooms.leases.addResource(scope, scope.lease!, { type: "content", id: target!.digest });
+  }
+
+  /**
+   * Imports the images of an archive: all that they need is verified and in the store, and unpacked if asked for,
+   * before any of them has its record. Throws InvalidArgument for what is no such archive, NotFound for what it
+   * lacks, FailedPrecondition for bytes that are not what they should be; then nothing of it stays.
+   */
+  async import(scope: Scope, request: ImportRequest, options: TransferOptions = {}): Promise<Image[]> {
+    const { signal = new AbortController().signal, onProgress: report = () => {} } = options;
+    const held = await this.#holds.hold(scope, `import ${crypto.randomUUID()}`);
+    const discardUnpackedLayers = request.discardUnpackedLayers ?? this.#discard;
+    let isClean = false;
+    try {
+      const parts = { scope: held.scope, request: { ...request, discardUnpackedLayers }, report };
+      const images = await new Importing(this.#rooms, this.#flights, parts).run(signal);
+      isClean = !discardUnpackedLayers;
+      return images;
+    } finally {
+      await held.end();
+      if (!isClean) await this.#rooms.collect?.();
+    }
+  }
+
+  /**
+   * Exports images of the store: `take` gets the bytes of an archive, an OCI layout that docker can load too.
+   * Throws NotFound before the first byte, with the platform and the command that fetches it, DataLoss for content
+   * that is damaged.
+   */
+  async export(
+    scope: Scope,
+    request: ExportRequest,
+    take: (archive: AsyncIterable<Uint8Array>) => Promise<void>,
+    options: TransferOptions = {},
+  ): Promise<void> {
+    await exportImages(this.#rooms, this.#holds, { scope, request }, take, options);
   }
 
   /** Gives the image `from` the further name `to`. Throws NotFound. */

@@ -8,9 +8,10 @@ import { chainIds, uncompressedLabel } from "../images/mod.ts";
 import type { Target } from "../remotes/mod.ts";
 import type { Scope } from "../scope.ts";
 import { applyDiff } from "./apply_diff.ts";
-import type { Download, StagedLayer, TransferRooms } from "./download.ts";
+import type { StagedLayer, TransferRooms } from "./download.ts";
 import type { Flights } from "./flights.ts";
 import { progressOf, type Report } from "./progress.ts";
+import type { LayerSource } from "./stored_layers.ts";
 
 /** What is to be unpacked, and where to. */
 export interface UnpackPlan {
@@ -27,7 +28,7 @@ export interface UnpackPlan {
 export class Unpacking {
   readonly #rooms: TransferRooms;
   readonly #flights: Flights;
-  readonly #download: Download;
+  readonly #source: LayerSource;
   readonly #scope: Scope;
   readonly #report: Report;
   readonly #plan: UnpackPlan;
@@ -36,12 +37,12 @@ export class Unpacking {
   constructor(
     rooms: TransferRooms,
     flights: Flights,
-    download: Download,
+    source: LayerSource,
     { scope, report, plan }: { scope: Scope; report: Report; plan: UnpackPlan },
   ) {
     this.#rooms = rooms;
     this.#flights = flights;
-    this.#download = download;
+    this.#source = source;
     this.#scope = scope;
     this.#report = report;
     this.#plan = plan;
@@ -87,19 +88,19 @@ export class Unpacking {
     const both = AbortSignal.any([signal, abort.signal]);
     const parent = n > 0 ? this.#upTo(n - 1, both) : Promise.resolve();
     if (this.#rooms.snapshots.has(this.#scope, snapshotter, this.#chain[n]!)) {
-      const blob = this.#plan.discard ? Promise.resolve() : this.#download.blob(layer, both);
+      const blob = this.#plan.discard ? Promise.resolve() : this.#source.blob(layer, both);
       await Promise.all([parent, blob].map((one) => orAbort(one, abort)));
       return;
     }
     if (!this.#rooms.snapshots.canStage(snapshotter)) return await this.#applyAfter(parent, n, abort, both);
-    const staging = this.#download.layer(layer, snapshotter, both);
+    const staging = this.#source.layer(layer, snapshotter, both);
     const [below, staged] = await Promise.allSettled([orAbort(parent, abort), orAbort(staging, abort)]);
     if (staged.status === "rejected") throw firstOf(below, staged);
     try {
       if (below.status === "rejected") throw below.reason;
       await this.#commit(n, staged.value);
     } catch (error) {
-      await this.#download.discard(snapshotter, staged.value);
+      await this.#source.discard(snapshotter, staged.value);
       if (!isError(error, Code.AlreadyExists)) throw error;
     }
     this.#report(progressOf("extracted", layer, Number(layer.size)));
@@ -131,7 +132,7 @@ export class Unpacking {
     const { content, snapshots, workers } = this.#rooms;
     const { snapshotter, layers } = this.#plan;
     const layer = layers[n]!;
-    await Promise.all([parent, this.#download.blob(layer, signal)].map((one) => orAbort(one, abort)));
+    await Promise.all([parent, this.#source.blob(layer, signal)].map((one) => orAbort(one, abort)));
     const name = this.#chain[n]!;
     const key = `extract-${crypto.randomUUID()} ${name}`;
     const below = this.#chain[n - 1] ?? "";

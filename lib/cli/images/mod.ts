@@ -89,6 +89,57 @@ export const commands: readonly Command[] = [
     load: () => import("./push.ts"),
   },
   {
+    name: "export",
+    usage: "export images to an archive",
+    arguments: "<out> <image> ...",
+    description: "Writes an OCI layout that docker load can read, too, as tar; - is the standard output. " +
+      "Exports this host's platform or, if that is not here, those that are. The same images give the same bytes.",
+    examples: ["images export busybox.tar busybox", "images export - alpine | zstd >alpine.tar.zst"],
+    flags: [
+      { name: "skip-manifest-json", usage: "do not add Docker compatible manifest.json to archive" },
+      { name: "skip-non-distributable", usage: "do not add non-distributable blobs to archive" },
+      { name: "platform", value: "value", many: true, usage: "export content of a specific platform" },
+      { name: "all-platforms", usage: "export content of all platforms; fail if one of them is not here" },
+    ],
+    load: () => import("./export.ts"),
+  },
+  {
+    name: "import",
+    usage: "import images from an archive",
+    arguments: "<in>",
+    description:
+      "Reads OCI layouts and what docker save writes, as tar, gzip or zstd; - is the standard input. " +
+      "Images that have nothing but a tag are named import-<date>:<tag>, or by --base-name.",
+    examples: ["images import busybox.tar", "images import --base-name registry.example/app oci.tar.gz"],
+    flags: [
+      {
+        name: "base-name",
+        value: "value",
+        usage:
+          "base image name for added images, when provided only images with this name prefix are imported",
+      },
+      { name: "digests", usage: "create digest images, too" },
+      { name: "skip-digest-for-named", usage: "skip applying --digests to images named in the archive" },
+      {
+        name: "index-name",
+        value: "value",
+        usage: "image name to keep index as, by default index is discarded",
+      },
+      { name: "all-platforms", usage: "import content for all platforms" },
+      { name: "platform", value: "value", many: true, usage: "import content for a specific platform" },
+      { name: "no-unpack", usage: "skip unpacking the images" },
+      { name: "no-sync", usage: "do not wait until the unpacked files are on disk" },
+      { name: "compress-blobs", usage: "compress layers that are plain tars (Docker format only)" },
+      {
+        name: "discard-unpacked-layers",
+        usage: "let the garbage collector take layers that are unpacked, cannot be used with --no-unpack",
+      },
+      { name: "label", value: "value", many: true, usage: "labels to attach to the images" },
+      snapshotterFlag,
+    ],
+    load: () => import("./import.ts"),
+  },
+  {
     name: "delete",
     aliases: ["del", "remove", "rm"],
     usage: "remove one or more images by reference",

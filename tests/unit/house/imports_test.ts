@@ -12,7 +12,7 @@ const floors: string[][] = [
   ["events", "shim"],
   ["metadata"],
   ["images", "mounts"],
-  ["push"],
+  ["push", "image_archive"],
   ["transfer", "runtime", "client"],
   ["services"],
   ["daemon"],
