@@ -5,6 +5,6 @@
  * version 2 one without controllers that matter), version 2 a single one. This room only reads; cgroups are made
  * and limited by the OCI runtime.
  */
-export { type Cgroup, CgroupMounts, locateCgroup } from "./locate.ts";
+export { type Cgroup, locateCgroup } from "./locate.ts";
 export { metricsV1, metricsV2, readMetrics } from "./metrics.ts";
-export { type Counted, type OomWatch, watchOom } from "./oom.ts";
+export { type OomWatch, watchOom } from "./oom.ts";
