@@ -10,6 +10,7 @@ import {
   startContainerd,
   startLongshore,
 } from "../../harness/mod.ts";
+import { cgroupRoots } from "../../harness/leaks.ts";
 
 export class Sides implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack;
@@ -43,6 +44,10 @@ export class Sides implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack[Symbol.asyncDispose]();
+    // runc leaves the cgroup above a container's.
+    for (const { namespace } of [this.theirs, this.ours]) {
+      for (const dir of cgroupRoots(namespace)) await Deno.remove(dir).catch(() => {});
+    }
   }
 }
 
