@@ -52,6 +52,20 @@ export const commands: readonly Command[] = [
     load: () => import("./logs.ts"),
   },
   {
+    name: "stats",
+    aliases: ["top"],
+    usage: "show what containers use, live",
+    arguments: "[CONTAINER, ...]",
+    description: "All running containers of the namespace, if none is named. Ends with Ctrl-C.",
+    examples: ["stats", "stats --no-stream web", "stats --no-stream --format json"],
+    flags: [
+      { name: "no-stream", usage: "show them once" },
+      { name: "format", value: "value", usage: '"table" or "json"', default: "table" },
+      { name: "interval", value: "duration", usage: "time between two looks", default: "1s" },
+    ],
+    load: () => import("./stats.ts"),
+  },
+  {
     name: "stop",
     usage: "end containers' processes in order",
     arguments: "CONTAINER [CONTAINER, ...]",

@@ -1,6 +1,8 @@
 /** The client library: what `mod.ts` exports. */
 export type { CheckpointOptions, TaskCheckpointOptions } from "./checkpoint.ts";
 export { Client, type ClientOptions } from "./client.ts";
+export type { TaskMetrics, Usage } from "./metrics.ts";
+export { usageOf } from "./metrics.ts";
 export type { CommitOptions } from "./commit.ts";
 export type { ConvertOptions } from "./convert.ts";
 export type { DiffOptions } from "./diff.ts";

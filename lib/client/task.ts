@@ -2,11 +2,12 @@
 import { type DeleteResponse, TasksDefinition } from "../api/services/tasks/v1/tasks.ts";
 import { Status } from "../api/types/task/task.ts";
 import { Code, isError } from "../errors.ts";
-import { mergeEnv, type ProcessSpec, processUrl } from "../oci/mod.ts";
+import { mergeEnv, type ProcessSpec, processUrl, type Resources, resourcesUrl } from "../oci/mod.ts";
 import { anyJson } from "../rpc/any.ts";
 import type { CallOptions, Stub } from "../rpc/service.ts";
 import { toMillis } from "../rpc/timestamp.ts";
 import { type Io, noIo, type OpenIo } from "./io.ts";
+import { metricsOf, type TaskMetrics } from "./metrics.ts";
 import type { Services } from "./services.ts";
 import { type Signal, signalNumber } from "./signals.ts";
 
@@ -184,6 +185,23 @@ export class Task extends Process {
   async pids(options?: CallOptions): Promise<number[]> {
     const { processes } = await this.tasks().listPids({ containerId: this.containerId }, options);
     return processes.map(({ pid }) => pid);
+  }
+
+  /** What it uses. Throws NotFound if it has no cgroup any more. */
+  async metrics(options?: CallOptions): Promise<TaskMetrics> {
+    return await metricsOf(this.services, this.containerId, options);
+  }
+
+  /** Changes its limits; those that aren't named stay. What the kernel refuses is an error of the class Unknown. */
+  async update(
+    resources: Resources,
+    { annotations = {}, ...options }: CallOptions & { annotations?: Record<string, string> } = {},
+  ): Promise<void> {
+    const { containerId } = this;
+    await this.tasks().update(
+      { containerId, resources: anyJson(resourcesUrl, resources), annotations },
+      options,
+    );
   }
 
   async pause(options?: CallOptions): Promise<void> {

@@ -17,6 +17,10 @@ export interface Config {
   readonly uid: number;
   readonly gid: number;
   readonly logLevel: LogLevel;
+  /** Where metrics are told over HTTP, "127.0.0.1:1338" say; empty for nowhere. */
+  readonly metricsAddress: string;
+  /** Whether they tell how long calls take, too. */
+  readonly callHistogram: boolean;
   /** Tables under `plugins`, by plugin: `io.containerd.gc.v1.scheduler` say. */
   readonly plugins: Readonly<Record<string, Record<string, unknown>>>;
   /** Keys that containerd knows and this daemon has no use for. */
@@ -40,6 +44,7 @@ export const defaultState = "/run/longshore";
 type Check = (value: unknown) => boolean;
 const text: Check = (value) => typeof value === "string";
 const number: Check = (value) => typeof value === "number" || typeof value === "bigint";
+const truth: Check = (value) => typeof value === "boolean";
 const table: Check = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Keys that are used, and what they must be. */
@@ -51,11 +56,13 @@ const used: Record<string, Check> = {
   "grpc.uid": number,
   "grpc.gid": number,
   "debug.level": text,
+  "metrics.address": text,
+  "metrics.grpc_histogram": truth,
   plugins: table,
 };
 
 /** Keys of containerd's that are accepted, so that its file can be taken over, and named in the log. */
-const unusedTables = /^(ttrpc|metrics|timeouts|cgroup|proxy_plugins|stream_processors|grpc|debug)(\.|$)/;
+const unusedTables = /^(ttrpc|timeouts|cgroup|proxy_plugins|stream_processors|grpc|debug)(\.|$)/;
 const unusedKeys = ["temp", "plugin_dir", "oom_score", "imports", "disabled_plugins", "required_plugins"];
 
 /**
@@ -76,6 +83,8 @@ export async function loadConfig(flags: Flags = {}): Promise<Config> {
     uid: Number(values.get("grpc.uid") ?? 0),
     gid: Number(values.get("grpc.gid") ?? 0),
     logLevel: levelOf(flags.logLevel ?? said("debug.level") ?? "info"),
+    metricsAddress: said("metrics.address") ?? "",
+    callHistogram: values.get("metrics.grpc_histogram") === true,
     plugins: (values.get("plugins") ?? {}) as Config["plugins"],
     unused,
   };

@@ -44,11 +44,12 @@ import type { Config } from "./config.ts";
 import { identify } from "./identity.ts";
 import type { Log } from "./log.ts";
 import { removeLogs } from "./logs.ts";
+import type { MetricsSource } from "./metrics.ts";
 import { openSnapshotters } from "./snapshotters.ts";
 import { discardsLayers, gcOptions } from "./plugin_config.ts";
 
 /** The opened rooms, as the API sees them. */
-export interface Rooms extends AsyncDisposable {
+export interface Rooms extends AsyncDisposable, MetricsSource {
   readonly services: Service[];
   /** Lets go of the shim. It tells its last events to our socket, so this comes before the sockets close. */
   release(): Promise<void>;
@@ -135,5 +136,27 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
   services.push(healthService(services.map(({ definition }) => definition.fullName)));
   restarter.start();
   const owned = stack.move();
-  return { services, release, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    services,
+    release,
+    usage: () => usageOf(tasks, containers),
+    collections: () => collector.totals,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Milliseconds that a shim has to tell what its task uses. */
+const patience = 2000;
+
+async function usageOf(tasks: TaskManager, containers: ContainerStore): ReturnType<MetricsSource["usage"]> {
+  const found = await tasks.stats(() => true, { timeout: patience });
+  return found.flatMap((stats) => {
+    const { namespace, id } = stats;
+    try {
+      return [{ ...stats, runtime: containers.get({ namespace, lease: "" }, id).runtime?.name ?? "" }];
+    } catch {
+      // Its container has gone meanwhile.
+      return [];
+    }
+  });
 }

@@ -35,7 +35,12 @@ export async function serve(
     await prepareDirectories(config);
     stack.use(await lockRoot(config.root));
     const rooms = stack.use(await openRooms(config, log));
-    const services = servicesOf(config, rooms);
+    const metrics = config.metricsAddress
+      ? new (await import("./metrics.ts")).MetricsEndpoint(rooms, config)
+      : undefined;
+    const written = servicesOf(config, rooms);
+    const services = metrics?.count(written) ?? written;
+    if (metrics) stack.use(metrics.listen(config.metricsAddress, log));
     stack.use(await listen(config, services, grpcBy?.(log)));
     stack.defer(rooms.release);
     if (config.unused.length) {

@@ -6,7 +6,7 @@ import type { Config } from "./config.ts";
 import type { Rooms } from "./rooms.ts";
 
 /** The table of services for the listeners. */
-export function servicesOf(_config: Config, rooms: Rooms): Service[] {
+export function servicesOf(_config: Config, rooms: Pick<Rooms, "services">): Service[] {
   const written = new Map(rooms.services.map((service) => [service.definition.fullName, service]));
   return allDefinitions
     .filter(({ fullName }) => !ofShims.test(fullName))

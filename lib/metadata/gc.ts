@@ -91,6 +91,11 @@ export class GarbageCollector {
     }
   }
 
+  /** Runs so far, and the milliseconds that they have taken together. */
+  get totals(): { readonly runs: number; readonly spent: number } {
+    return { runs: this.#runs, spent: this.#spent };
+  }
+
   /** Collects soon, as the thresholds allow. */
   schedule(): void {
     const soon = performance.now() + this.#options.scheduleDelay;

@@ -4,6 +4,7 @@ export { containerLabels, type ImageConfig, mergeEnv } from "./image_config.ts";
 export { parseMount } from "./mounts.ts";
 export * from "./options.ts";
 export { capability, changeCapabilities, openEverything } from "./privileges.ts";
+export { type Resources, resourcesUrl } from "./resources.ts";
 export {
   isLookedAfter,
   parseRestartPolicy,

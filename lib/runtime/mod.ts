@@ -1,5 +1,6 @@
 /** Tasks, as the daemon sees them. */
 export type { Checkpoints } from "./checkpoints.ts";
 export { Restarter, type RestarterOptions } from "./restarter.ts";
+export type { TaskStats } from "./stats.ts";
 export { type TaskCallOptions, TaskManager, type TaskManagerOptions } from "./task_manager.ts";
 export type { ShimKind, TaskPlace, TaskStub } from "./shim.ts";

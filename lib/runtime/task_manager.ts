@@ -23,6 +23,7 @@ import {
 import { faultPoint } from "../fault.ts";
 import type { Publisher } from "../events/mod.ts";
 import { anyOf } from "../rpc/any.ts";
+import type { CallOptions } from "../rpc/service.ts";
 import type { Scope } from "../scope.ts";
 import { type SelfCommand, selfCommand } from "../sys/mod.ts";
 import { bundlePath, listBundles, makeBundle, removeBundle } from "./bundle.ts";
@@ -32,6 +33,7 @@ import { ExternalShims, type LostTask } from "./external_shims.ts";
 import { type Checkpoints, storeCheckpoint, unpackCheckpoint } from "./checkpoints.ts";
 import { processOf } from "./process.ts";
 import { shimBinary } from "./runtime_name.ts";
+import { gatherStats, type TaskStats } from "./stats.ts";
 import type { ShimKind, TaskPlace, TaskStub } from "./shim.ts";
 
 export interface TaskManagerOptions {
@@ -264,6 +266,26 @@ export class TaskManager implements AsyncDisposable {
     { signal }: TaskCallOptions = {},
   ): Promise<void> {
     await this.#call(this.#find(scope, id), (stub) => stub.resume({ id }, { signal }));
+  }
+
+  /** Changes the limits of a task. */
+  async update(
+    scope: Scope,
+    { containerId: id, resources, annotations }: api.UpdateTaskRequest,
+    { signal }: TaskCallOptions = {},
+  ): Promise<void> {
+    await this.#call(
+      this.#find(scope, id),
+      (stub) => stub.update({ id, resources, annotations }, { signal }),
+    );
+  }
+
+  /** What the tasks use that `wanted` picks, of all namespaces. */
+  stats(wanted: (task: TaskPlace) => boolean, options: CallOptions = {}): Promise<TaskStats[]> {
+    return gatherStats([...this.#tasks.values()].filter(wanted), async (task) => {
+      const ask = (stub: TaskStub) => stub.stats({ id: task.id }, options);
+      return (await this.#call(task, ask, { repeat: true })).stats;
+    });
   }
 
   /**

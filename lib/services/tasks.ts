@@ -1,12 +1,13 @@
 /** containerd.services.tasks.v1.Tasks over the task manager. */
 import type { Empty } from "../api/google/protobuf/empty.ts";
 import { TasksDefinition } from "../api/services/tasks/v1/tasks.ts";
+import { parseFilters } from "../filters/mod.ts";
 import { requireNamespace } from "../rpc/context.ts";
 import { type CallContext, type Service, service } from "../rpc/service.ts";
-import type { TaskCallOptions, TaskManager } from "../runtime/mod.ts";
+import type { TaskCallOptions, TaskManager, TaskPlace } from "../runtime/mod.ts";
 import type { Scope } from "../scope.ts";
 
-/** The tasks service. What later issues add (metrics, updates) is Unimplemented. */
+/** The tasks service. */
 export function tasksService(tasks: TaskManager): Service {
   return service(TasksDefinition, {
     create: (request, context) => tasks.create(requireNamespace(context), request, context),
@@ -20,6 +21,17 @@ export function tasksService(tasks: TaskManager): Service {
     checkpoint: async (request, context) => ({
       descriptors: await tasks.checkpoint(requireNamespace(context), request, context),
     }),
+    metrics: async ({ filters }, context) => {
+      const { namespace } = requireNamespace(context);
+      const wanted = parseFilters(filters);
+      const { signal } = context;
+      const found = await tasks.stats(
+        (task) => task.namespace === namespace && wanted((path) => fieldOf(task, path)),
+        { signal },
+      );
+      return { metrics: found.map(({ id, timestamp, data }) => ({ id, timestamp, data })) };
+    },
+    update: done((scope, request, options) => tasks.update(scope, request, options)),
     kill: done((scope, request, options) => tasks.kill(scope, request, options)),
     exec: done((scope, request, options) => tasks.exec(scope, request, options)),
     closeIO: done((scope, request, options) => tasks.closeIO(scope, request, options)),
@@ -27,6 +39,12 @@ export function tasksService(tasks: TaskManager): Service {
     pause: done((scope, request, options) => tasks.pause(scope, request, options)),
     resume: done((scope, request, options) => tasks.resume(scope, request, options)),
   });
+}
+
+/** What filters see of a task. */
+function fieldOf(task: TaskPlace, [name]: string[]): string | undefined {
+  // containerd knows the name of the third field, too, but nothing of its value.
+  return name === "id" || name === "namespace" ? task[name] : name === "runtime" ? "" : undefined;
 }
 
 type Change<T> = (scope: Scope, request: T, options: TaskCallOptions) => Promise<void>;

@@ -9,6 +9,7 @@ import { now } from "../rpc/timestamp.ts";
 import { pidfdOpen, Ready, unmountAll } from "../sys/mod.ts";
 import { type Container, newProcess } from "./container.ts";
 import { exited } from "./exit.ts";
+import { hearOom } from "./oom.ts";
 import { readRecord, startTime, type TaskRecord } from "./record.ts";
 import { runRunc } from "./runc.ts";
 import { runtimeOf } from "./runtime.ts";
@@ -49,6 +50,7 @@ async function adopt(shim: Shim, bundle: string, record: TaskRecord): Promise<vo
     if (fd !== undefined) shim.epoll.close(fd);
     return end();
   }
+  if (!waits) hearOom(shim, container);
   shim.epoll.arm(fd, Ready.READ, () => {
     shim.epoll.close(fd);
     end();

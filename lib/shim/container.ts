@@ -2,6 +2,7 @@
 import type { Timestamp } from "../api/google/protobuf/timestamp.ts";
 import type { Mount } from "../api/types/mount.ts";
 import { Status } from "../api/types/task/task.ts";
+import type { Cgroup, OomWatch } from "../cgroups/mod.ts";
 import { alreadyExists, notFound } from "../errors.ts";
 import type { Runtime } from "./runc.ts";
 import type { SpecFacts } from "./spec.ts";
@@ -46,6 +47,10 @@ export interface Container {
   readonly execs: Map<string, Process>;
   /** The directory of CRIU's files that it starts from. */
   readonly checkpoint?: string;
+  /** Where its resources are counted; known once it has a process. */
+  cgroup?: Cgroup;
+  /** Hears when the kernel kills in it for want of memory; from its start to its deletion. */
+  oom?: OomWatch;
 }
 
 /** A process that has not been started. */

@@ -39,6 +39,7 @@ async function removeContainer(shim: Shim, container: Container): Promise<void> 
     if (process.status !== Status.CREATED) await process.ended;
   }
   faultPoint("shim.delete");
+  container.oom?.[Symbol.dispose]();
   await Promise.all([removeTraces(shim, container), init.stdio?.drain(DRAIN)]);
   if (container.mounts.length) await unmountAll(`${bundle}/rootfs`);
   for (const process of [init, ...execs.values()]) process.stdio?.[Symbol.dispose]();

@@ -16,6 +16,8 @@ export function exited(shim: Shim, container: Container, process: Process, ended
     return;
   }
   faultPoint("shim.exit");
+  // What killed it comes before its end.
+  container.oom?.check();
   process.status = Status.STOPPED;
   process.exitCode = ended.code;
   process.exitedAt = ended.at;

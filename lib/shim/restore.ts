@@ -3,6 +3,7 @@ import { Status } from "../api/types/task/task.ts";
 import { withReason } from "./checkpoint.ts";
 import type { Container } from "./container.ts";
 import { exited } from "./exit.ts";
+import { hearOom } from "./oom.ts";
 import { fileOf, writeRecord } from "./record.ts";
 import { runRunc } from "./runc.ts";
 import type { Shim } from "./shim.ts";
@@ -27,6 +28,7 @@ export async function restore(shim: Shim, container: Container, checkpoint: stri
     throw await withReason(error, `${work}/restore.log`);
   }
   init.pid = Number(await Deno.readTextFile(pidFile));
+  hearOom(shim, container);
   stdio.connect(shim.epoll);
   init.status = Status.RUNNING;
   shim.reaper.watch(init.pid, (ended) => exited(shim, container, init, ended));

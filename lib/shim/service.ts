@@ -15,6 +15,8 @@ import { exec } from "./exec.ts";
 import type { Shim } from "./shim.ts";
 import { pause, resume, signal } from "./signal.ts";
 import { start } from "./start.ts";
+import { stats } from "./stats.ts";
+import { update } from "./update.ts";
 
 /** Both versions; their messages are the same. `own`: the namespace of calls that name none. */
 export function taskServices(shim: Shim, own = ""): Service[] {
@@ -80,6 +82,11 @@ function taskImpl(shim: Shim, own: string): ServiceImpl<typeof TaskV3> {
     },
     checkpoint: async (request, context) => {
       await checkpoint(shim, find(request.id, context), request);
+      return {};
+    },
+    stats: async ({ id }, context) => ({ stats: await stats(find(id, context)) }),
+    update: async (request, context) => {
+      await update(shim, find(request.id, context), request);
       return {};
     },
     connect: async ({ id }, context) => {

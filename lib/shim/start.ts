@@ -5,6 +5,7 @@ import { Access, openFd, readFd, Ready } from "../sys/mod.ts";
 import { type Container, inTurn, type Process } from "./container.ts";
 import { exited, whileStarting } from "./exit.ts";
 import { fileOf } from "./record.ts";
+import { hearOom } from "./oom.ts";
 import { restore } from "./restore.ts";
 import { runRunc } from "./runc.ts";
 import { publish, type Shim } from "./shim.ts";
@@ -31,6 +32,7 @@ export function start(shim: Shim, container: Container, process: Process): Promi
 async function startInit(shim: Shim, container: Container): Promise<void> {
   const { id, init, runtime, bundle, facts, checkpoint } = container;
   const fifo = `${runtime.root}/${id}/exec.fifo`;
+  if (init.pid) hearOom(shim, container);
   if (checkpoint) {
     await restore(shim, container, checkpoint);
   } else if (facts.startHooks || !await exists(fifo)) {

@@ -13,8 +13,8 @@ const c = libc({
   epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32", nonblocking: true },
 });
 
-/** What to wait for. Ends and errors of the other side always fire. */
-export const Ready = { READ: 1, WRITE: 4 } as const;
+/** What to wait for. Ends and errors of the other side always fire. PRIORITY: a file of a cgroup has changed. */
+export const Ready = { READ: 1, PRIORITY: 2, WRITE: 4 } as const;
 
 /** What to wait for. */
 export type Ready = typeof Ready[keyof typeof Ready];

@@ -3,6 +3,7 @@ export { check, cstring, Errno, errno, SystemError } from "./libc.ts";
 export * from "./files.ts";
 export * from "./xattr.ts";
 export * from "./epoll.ts";
+export * from "./eventfd.ts";
 export * from "./pipe.ts";
 export * from "./process.ts";
 export * from "./pty.ts";

@@ -15,15 +15,19 @@ export class Containerd implements AsyncDisposable {
     this.address = scratch.join("containerd.sock");
   }
 
-  /** `prepare` is done with its directory before it starts: its root will be `root` in there. */
+  /**
+   * `prepare` is done with its directory before it starts: its root will be `root` in there. `more`: what its
+   * configuration file ends with.
+   */
   static async start(
     where: "disk" | "shm" = "disk",
     env: Record<string, string> = {},
     prepare?: (dir: string) => Promise<void>,
+    more = "",
   ): Promise<Containerd> {
     const scratch = await Scratch.make(where);
     await prepare?.(scratch.path);
-    await Deno.writeTextFile(scratch.join("config.toml"), config(scratch.path));
+    await Deno.writeTextFile(scratch.join("config.toml"), config(scratch.path) + more);
     const containerd = new Containerd(scratch, env);
     await containerd.#start();
     return containerd;

@@ -79,6 +79,14 @@ export const commands: readonly Command[] = [
     load: () => import("./kill.ts"),
   },
   {
+    name: "metrics",
+    aliases: ["metric"],
+    usage: "get a single data point of metrics for a task with the built-in Linux runtime",
+    arguments: "CONTAINER",
+    flags: [{ name: "format", value: "value", usage: '"table" or "json"', default: "table" }],
+    load: () => import("./metrics.ts"),
+  },
+  {
     name: "pause",
     usage: "pause an existing container",
     arguments: "CONTAINER",
@@ -106,6 +114,18 @@ export const commands: readonly Command[] = [
       ...ioFlags,
     ],
     load: () => import("./start.ts"),
+  },
+  {
+    name: "update",
+    usage: "change the limits of a container that runs",
+    arguments: "CONTAINER",
+    description: "What isn't named stays as it is. -1 takes a limit away.",
+    examples: [
+      "tasks update --memory-limit 67108864 --cpus 0.5 web",
+      "tasks update --resources limits.json web",
+    ],
+    lazyFlags: async () => (await import("./update_flags.ts")).updateFlags,
+    load: () => import("./update.ts"),
   },
   {
     name: "wait",

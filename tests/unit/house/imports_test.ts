@@ -8,6 +8,7 @@ const floors: string[][] = [
   ["api", "errors.ts", "fault.ts", "labels.ts", "scope.ts", "version.ts"],
   ["sys"],
   ["rpc", "filters"],
+  ["cgroups"],
   ["content", "snapshots", "archive", "remotes", "oci"],
   ["events", "shim"],
   ["metadata"],

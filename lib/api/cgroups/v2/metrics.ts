@@ -85,6 +85,10 @@ export interface MemoryStat {
   maxUsage: bigint;
   swapMaxUsage: bigint;
   psi: PSIStats | undefined;
+  workingsetRefaultAnon: bigint;
+  workingsetRefaultFile: bigint;
+  workingsetActivateAnon: bigint;
+  workingsetActivateFile: bigint;
 }
 
 export interface MemoryEvents {
@@ -682,6 +686,10 @@ function createBaseMemoryStat(): MemoryStat {
     maxUsage: 0n,
     swapMaxUsage: 0n,
     psi: undefined,
+    workingsetRefaultAnon: 0n,
+    workingsetRefaultFile: 0n,
+    workingsetActivateAnon: 0n,
+    workingsetActivateFile: 0n,
   };
 }
 
@@ -911,6 +919,30 @@ export const MemoryStat: MessageFns<MemoryStat> = {
     }
     if (message.psi !== undefined) {
       PSIStats.encode(message.psi, writer.uint32(306).fork()).join();
+    }
+    if (message.workingsetRefaultAnon !== 0n) {
+      if (BigInt.asUintN(64, message.workingsetRefaultAnon) !== message.workingsetRefaultAnon) {
+        throw new globalThis.Error("value provided for field message.workingsetRefaultAnon of type uint64 too large");
+      }
+      writer.uint32(312).uint64(message.workingsetRefaultAnon);
+    }
+    if (message.workingsetRefaultFile !== 0n) {
+      if (BigInt.asUintN(64, message.workingsetRefaultFile) !== message.workingsetRefaultFile) {
+        throw new globalThis.Error("value provided for field message.workingsetRefaultFile of type uint64 too large");
+      }
+      writer.uint32(320).uint64(message.workingsetRefaultFile);
+    }
+    if (message.workingsetActivateAnon !== 0n) {
+      if (BigInt.asUintN(64, message.workingsetActivateAnon) !== message.workingsetActivateAnon) {
+        throw new globalThis.Error("value provided for field message.workingsetActivateAnon of type uint64 too large");
+      }
+      writer.uint32(328).uint64(message.workingsetActivateAnon);
+    }
+    if (message.workingsetActivateFile !== 0n) {
+      if (BigInt.asUintN(64, message.workingsetActivateFile) !== message.workingsetActivateFile) {
+        throw new globalThis.Error("value provided for field message.workingsetActivateFile of type uint64 too large");
+      }
+      writer.uint32(336).uint64(message.workingsetActivateFile);
     }
     return writer;
   },
@@ -1230,6 +1262,38 @@ export const MemoryStat: MessageFns<MemoryStat> = {
             }
 
             message.psi = PSIStats.decode(reader, reader.uint32());
+            continue;
+          }
+          case 39: {
+            if (tag !== 312) {
+              break;
+            }
+
+            message.workingsetRefaultAnon = reader.uint64() as bigint;
+            continue;
+          }
+          case 40: {
+            if (tag !== 320) {
+              break;
+            }
+
+            message.workingsetRefaultFile = reader.uint64() as bigint;
+            continue;
+          }
+          case 41: {
+            if (tag !== 328) {
+              break;
+            }
+
+            message.workingsetActivateAnon = reader.uint64() as bigint;
+            continue;
+          }
+          case 42: {
+            if (tag !== 336) {
+              break;
+            }
+
+            message.workingsetActivateFile = reader.uint64() as bigint;
             continue;
           }
         }
