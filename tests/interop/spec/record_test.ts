@@ -113,13 +113,13 @@ const images: Record<string, string[]> = {
 
 /** What neither makes. */
 const refused: string[][] = [
-  ["--seccomp", "--seccomp-profile", "/nonexistent"],
+  ["--seccomp", "--seccomp-profile", "/dev/nosuch"],
   ["--seccomp", "--seccomp-profile", "$DIR/env"],
   ["--apparmor-default-profile", "a", "--apparmor-profile", "b"],
   ["--cap-add", "nosuch"],
   ["--device", "/dev/nosuch"],
   ["--device", "/etc/passwd"],
-  ["--env-file", "/nonexistent"],
+  ["--env-file", "/dev/nosuch"],
   ["--annotation", "a"],
   ["--mount", "dst"],
   ["--mount", "from=/a,dst=/b"],
@@ -127,7 +127,7 @@ const refused: string[][] = [
   ["--with-ns", "nosuch:/proc/1/ns/net"],
   ["--memory-limit", "much"],
   ["--gpus", "0"],
-  ["--config", "/nonexistent"],
+  ["--config", "/dev/nosuch"],
 ];
 
 async function prepare(scratch: Scratch, registry: Registry): Promise<Record<string, string>> {
