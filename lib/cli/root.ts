@@ -9,7 +9,8 @@ export const commands: readonly Command[] = [
     usage: "run a container",
     arguments: "Image|RootFS ID [COMMAND] [ARG...]",
     description:
-      "Makes a container from an image and starts its process. The exit code is the process's own.",
+      "Makes a container from an image and starts its process. The exit code is the process's own. A command\n" +
+      "takes the place of the image's, its entry point included.",
     examples: [
       "run --rm docker.io/library/alpine:latest greeting echo hello",
       "run -d alpine web sleep 1000",

@@ -8,6 +8,7 @@ import { prepareDirectories } from "./directories.ts";
 import { listen, type ServeGrpc } from "./listen.ts";
 import { createLog, type Log } from "./log.ts";
 import { openRooms } from "./rooms.ts";
+import { warnOfOldRunc } from "./runc_version.ts";
 import { servicesOf } from "./services.ts";
 
 /** A daemon that runs. Disposing it ends it; its containers go on. */
@@ -43,6 +44,8 @@ export async function serve(
     if (metrics) stack.use(metrics.listen(config.metricsAddress, log));
     stack.use(await listen(config, services, grpcBy?.(log)));
     stack.defer(rooms.release);
+    const warned = warnOfOldRunc(log);
+    stack.defer(() => warned);
     if (config.unused.length) {
       log("warn", "configuration keys without use", { keys: config.unused.join(" ") });
     }

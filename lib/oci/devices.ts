@@ -44,7 +44,7 @@ async function devicesAt(path: string) {
 }
 
 /** Numbers as the kernel packs them (new_encode_dev: 12 bits of major, 20 of minor). */
-function deviceOf(path: string, info: Deno.FileInfo) {
+export function deviceOf(path: string, info: Deno.FileInfo) {
   if (!info.isCharDevice && !info.isBlockDevice) throw invalidArgument(`${path} is not a device`);
   const rdev = BigInt(info.rdev ?? 0);
   const major = Number((rdev >> 8n) & 0xfffn);

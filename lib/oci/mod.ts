@@ -1,5 +1,8 @@
 /** The runtime spec of a container, and the options that shape it. */
+export type { BlockIo } from "./blockio.ts";
+export * from "./confinement.ts";
 export { addDevices } from "./devices.ts";
+export { parseExact } from "./exact_json.ts";
 export { containerLabels, type ImageConfig, mergeEnv } from "./image_config.ts";
 export { parseMount } from "./mounts.ts";
 export * from "./options.ts";
@@ -12,8 +15,17 @@ export {
   restartsOf,
   wantsStart,
 } from "./restart_policy.ts";
+export { parseLimits, parseRlimit, type Rlimit } from "./rlimits.ts";
 export { userIn } from "./rootfs_user.ts";
-export { defaultSpec, type Linux, type ProcessSpec, type Spec, type SpecMount } from "./spec.ts";
+export type { Seccomp, SeccompArg, SeccompRule } from "./seccomp.ts";
+export {
+  type CpuLimits,
+  defaultSpec,
+  type Linux,
+  type ProcessSpec,
+  type Spec,
+  type SpecMount,
+} from "./spec.ts";
 export { lookUpUser, type User } from "./users.ts";
 
 /** The type URL of a spec in a container's record. */

@@ -15,7 +15,7 @@ import { addDevices, addHostDevices } from "./devices.ts";
 import { type ImageConfig, mergeEnv } from "./image_config.ts";
 import { changeCapabilities, openEverything } from "./privileges.ts";
 import { userIn } from "./rootfs_user.ts";
-import { defaultSpec, type Spec, type SpecMount } from "./spec.ts";
+import { type CpuLimits, defaultSpec, type Spec, type SpecMount } from "./spec.ts";
 
 /** What options may need to know of the container. */
 export interface SpecContext {
@@ -42,7 +42,7 @@ export function withImageConfig(image: ImageConfig, args: readonly string[] = []
     process.args = [...image.Entrypoint ?? [], ...(args.length ? args : image.Cmd ?? [])];
     process.cwd = image.WorkingDir || "/";
     if (image.User) await withUser(image.User)(spec, context);
-    else if (context.rootfs) spec.process.user = await userIn(context.rootfs, "0");
+    else if (context.rootfs?.length) spec.process.user = await userIn(context.rootfs, "0");
   };
 }
 
@@ -76,10 +76,19 @@ export const withTerminal = (): SpecOption => ({ process }) => {
   if (!process.env.some((entry) => entry.startsWith("TERM="))) process.env.push("TERM=xterm");
 };
 
-/** More mounts, after those there are. */
-export const withMounts = (...mounts: SpecMount[]): SpecOption => (spec) => void spec.mounts.push(...mounts);
+/** More mounts, after those there are; one takes the place of a default one at its destination. */
+export const withMounts = (...mounts: SpecMount[]): SpecOption => (spec) => {
+  const covered = mounts.map(({ destination }) => plainPath(destination));
+  const left = spec.mounts.filter(({ destination }) => !covered.includes(plainPath(destination)));
+  spec.mounts = [...left, ...mounts];
+};
+
+const plainPath = (path: string) => path.replaceAll(/\/+/g, "/").replace(/(?<=.)\/$/, "");
 
 export const withHostname = (name: string): SpecOption => (spec) => void (spec.hostname = name);
+
+/** The NIS domain. runc has it since 1.2. */
+export const withDomainname = (name: string): SpecOption => (spec) => void (spec.domainname = name);
 
 /** A root file system that can't be written to. */
 export const withReadonlyRootfs = (): SpecOption => ({ root }) => void (root.readonly = true);
@@ -109,8 +118,9 @@ export function withNamespace(type: string, path: string): SpecOption {
     void (linux.namespaces = [...linux.namespaces.filter((other) => other.type !== type), { type, path }]);
 }
 
-export const withAnnotations = (annotations: Record<string, string>): SpecOption => (spec) =>
-  void (spec.annotations = { ...spec.annotations, ...annotations });
+export const withAnnotations = (annotations: Record<string, string>): SpecOption => (spec) => {
+  if (Object.keys(annotations).length) spec.annotations = { ...spec.annotations, ...annotations };
+};
 
 /** The cgroup's path; empty for the runtime's own choice. */
 export const withCgroup = (path: string): SpecOption => ({ linux }) => {
@@ -130,8 +140,8 @@ export const withCpus = (cpus: number): SpecOption => ({ linux }) => {
   linux.resources.cpu = { ...linux.resources.cpu, ...cpu };
 };
 
-/** Any of shares, quota and period (microseconds), CPUs and memory nodes. */
-export const withCpu = (cpu: NonNullable<Spec["linux"]["resources"]["cpu"]>): SpecOption => ({ linux }) =>
+/** Any of shares, quota, burst and period (microseconds), CPUs and memory nodes. */
+export const withCpu = (cpu: CpuLimits): SpecOption => ({ linux }) =>
   void (linux.resources.cpu = { ...linux.resources.cpu, ...cpu });
 
 /** Most processes and threads. */
@@ -150,9 +160,11 @@ export const withCapabilities =
   (change: { add?: readonly string[]; drop?: readonly string[] }): SpecOption => (spec) =>
     changeCapabilities(spec, change.add ?? [], change.drop ?? []);
 
-/** Every capability, the host's devices, nothing masked. */
-export const withPrivileged = (): SpecOption => async (spec) => {
+/** Every capability, nothing masked; unless said otherwise, the host's devices with leave to use them all. */
+export const withPrivileged = ({ devices = true } = {}): SpecOption => async (spec) => {
   openEverything(spec);
+  if (!devices) return;
+  spec.linux.resources.devices = [{ allow: true, access: "rwm" }];
   await addHostDevices(spec);
 };
 

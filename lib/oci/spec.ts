@@ -3,12 +3,16 @@
  * make it.
  */
 
+import type { BlockIo } from "./blockio.ts";
+import type { Seccomp } from "./seccomp.ts";
+
 /** The runtime spec, as far as it is shaped here (opencontainers/runtime-spec, config.md). */
 export interface Spec {
   ociVersion: string;
   process: ProcessSpec;
   root: { path: string; readonly?: boolean };
   hostname?: string;
+  domainname?: string;
   mounts: SpecMount[];
   annotations?: Record<string, string>;
   linux: Linux;
@@ -24,12 +28,13 @@ export interface ProcessSpec {
   rlimits: { type: string; hard: number; soft: number }[];
   noNewPrivileges?: boolean;
   oomScoreAdj?: number;
+  apparmorProfile?: string;
 }
 
 export interface SpecMount {
   destination: string;
   type: string;
-  source: string;
+  source?: string;
   options?: string[];
 }
 
@@ -41,12 +46,23 @@ export interface DeviceRule {
   access: string;
 }
 
+/** Shares are relative to other containers'; quota, burst and period are microseconds. */
+export interface CpuLimits {
+  shares?: number;
+  quota?: number;
+  burst?: number;
+  period?: number;
+  cpus?: string;
+  mems?: string;
+}
+
 export interface Linux {
   resources: {
     devices: DeviceRule[];
     memory?: { limit: number };
-    cpu?: { shares?: number; quota?: number; period?: number; cpus?: string; mems?: string };
+    cpu?: CpuLimits;
     pids?: { limit: number };
+    blockIO?: BlockIo;
   };
   cgroupsPath?: string;
   namespaces: { type: string; path?: string }[];
@@ -60,6 +76,9 @@ export interface Linux {
     gid: number;
   }[];
   rootfsPropagation?: string;
+  seccomp?: Seccomp;
+  /** Class of cache and memory bandwidth (Intel RDT). */
+  intelRdt?: { closID?: string };
   maskedPaths?: string[];
   readonlyPaths?: string[];
 }
@@ -75,7 +94,7 @@ export function defaultSpec(namespace: string, id: string): Spec {
   return {
     ociVersion: "1.0.2-dev",
     process: {
-      user: { uid: 0, gid: 0, additionalGids: [0] },
+      user: { uid: 0, gid: 0 },
       args: [],
       env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
       cwd: "/",

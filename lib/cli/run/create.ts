@@ -3,13 +3,12 @@ import { Container, ContainersDefinition } from "../../api/services/containers/v
 import type { Image } from "../../api/services/images/v1/images.ts";
 import { SnapshotsDefinition } from "../../api/services/snapshots/v1/snapshots.ts";
 import type { Mount } from "../../api/types/mount.ts";
-import { Options } from "../../api/types/runc/options/oci.ts";
 import { createLease } from "../../client/lease.ts";
 import { stopSignalLabel } from "../../labels.ts";
-import { containerLabels, type ImageConfig, specUrl } from "../../oci/mod.ts";
-import { anyJson, anyOf } from "../../rpc/any.ts";
+import { containerLabels, type ImageConfig, type Spec, specUrl } from "../../oci/mod.ts";
+import { anyJson } from "../../rpc/any.ts";
 import { complete } from "../../rpc/service.ts";
-import type { Call } from "../command.ts";
+import { type Call, usageError } from "../command.ts";
 import type { Daemon } from "../connect.ts";
 import { defaultSnapshotter } from "../flags.ts";
 import { chainIdOf, manifestFor, readJson } from "../images/contents.ts";
@@ -18,22 +17,49 @@ import { hostPlatform, parsePlatform } from "../output/platforms.ts";
 import { imageToRun } from "./image.ts";
 import { logLabels } from "./log.ts";
 import { restartLabelsOf } from "./restart.ts";
+import { runtimeOf } from "./runtime.ts";
 import { specOf } from "./spec.ts";
 import type { Start } from "./start.ts";
 
 /** Where a container's files come from. */
 interface Source {
-  readonly image: string;
+  readonly image: Image;
   readonly config: ImageConfig;
   /** The snapshot below the container's own. */
   readonly parent: string;
 }
 
+/** What a call's arguments name. */
+export interface Named {
+  /** The image, or with `--rootfs` the directory; none where `--config` says it all. */
+  readonly from?: string;
+  readonly id: string;
+  readonly args: readonly string[];
+}
+
+/** Reads them: `IMAGE ID [COMMAND...]`; with `--config` also `ID` alone. */
+export function namedIn({ args, flags, path }: Call): Named {
+  const [first, second, ...rest] = args;
+  if (flags.text("config")) {
+    if (!first) throw usageError(`please provide a container id: ${path} --config FILE [IMAGE] ID`);
+    if (rest.length) {
+      throw usageError("with --config the command is the file's: only an image and an id can follow");
+    }
+    return second ? { from: first, id: second, args: [] } : { id: first, args: [] };
+  }
+  if (!first || !second) {
+    throw usageError(`please provide an image (or, with --rootfs, a directory) and a container id: ${path}`);
+  }
+  return { from: first, id: second, args: rest };
+}
+
 /** Makes the container that the call's flags and arguments describe; nothing stays behind when it fails. */
 export async function createContainer(daemon: Daemon, call: Call): Promise<Start> {
-  const [from = "", id = "", ...args] = call.args;
+  const { from, id, args } = namedIn(call);
   const { flags } = call;
-  if (flags.on("rootfs")) return await createOnDirectory(daemon, call, from, id, args);
+  if (from === undefined || flags.on("rootfs")) {
+    return await createWithoutImage(daemon, call, { from, id, args });
+  }
   const source = await sourceOf(daemon, call, await imageToRun(daemon, call, from));
   const snapshotter = flags.text("snapshotter") || defaultSnapshotter;
   // Until the record is there nothing but the lease keeps a collection from taking the snapshot.
@@ -47,9 +73,9 @@ export async function createContainer(daemon: Daemon, call: Call): Promise<Start
     const labels = await createRecord(
       daemon,
       call,
-      { id, image: source.image, snapshotter, snapshotKey: id },
+      { id, image: source.image.name, snapshotter, snapshotKey: id },
       spec,
-      source.config,
+      source,
     );
     const snapshot = { snapshotter, key: id };
     return { id, labels, rootfs: mounts, terminal: spec.process.terminal === true, snapshot };
@@ -64,22 +90,17 @@ async function sourceOf(daemon: Daemon, { flags }: Call, image: Image): Promise<
   const manifest = await manifestFor(daemon, image.target!, platform);
   const document = await readJson(daemon, manifest.config);
   const parent = await chainIdOf(document.rootfs?.diff_ids ?? []);
-  return { image: image.name, config: document.config ?? {}, parent };
+  return { image, config: document.config ?? {}, parent };
 }
 
-async function createOnDirectory(
-  daemon: Daemon,
-  call: Call,
-  dir: string,
-  id: string,
-  args: string[],
-): Promise<Start> {
-  const path = await Deno.realPath(dir);
-  const rootfs: Mount = { type: "bind", source: path, target: "", options: ["rbind", "ro"] };
-  const context = { namespace: daemon.globals.namespace, id, rootfs: [rootfs] };
-  const spec = await specOf(call.flags, context, {}, args);
-  if (!call.flags.text("config")) spec.root.path = path;
-  const labels = await createRecord(daemon, call, { id }, spec, {});
+/** On a directory of the host, or as `--config` has it. */
+async function createWithoutImage(daemon: Daemon, call: Call, { from, id, args }: Named): Promise<Start> {
+  const path = from === undefined ? undefined : await Deno.realPath(from);
+  const rootfs: Mount[] = path ? [{ type: "bind", source: path, target: "", options: ["rbind", "ro"] }] : [];
+  const context = { namespace: daemon.globals.namespace, id, rootfs };
+  const spec = await specOf(call.flags, context, undefined, args);
+  if (path && !call.flags.text("config")) spec.root.path = path;
+  const labels = await createRecord(daemon, call, { id }, spec);
   return { id, labels, rootfs: [], terminal: spec.process.terminal === true };
 }
 
@@ -87,28 +108,33 @@ async function createRecord(
   daemon: Daemon,
   { flags }: Call,
   record: Partial<Container>,
-  spec: unknown,
-  config: ImageConfig,
+  spec: Spec,
+  source?: Source,
 ): Promise<Record<string, string>> {
-  const options = complete(Options, {
-    binaryName: flags.text("runc-binary"),
-    root: flags.text("runc-root"),
-    systemdCgroup: flags.on("runc-systemd-cgroup"),
-    noPivotRoot: flags.on("no-pivot"),
-  });
   const logging = await logLabels(daemon, flags, record.id!);
   const container = complete(Container, {
     ...record,
     labels: {
-      ...containerLabels(config),
+      ...source ? labelsFrom(source) : {},
       ...logging,
       ...restartLabelsOf(flags),
-      [stopSignalLabel]: config.StopSignal ?? "SIGTERM",
       ...parseLabels(flags.list("label")),
     },
-    runtime: { name: flags.text("runtime"), options: anyOf("containerd.runc.v1.Options", Options, options) },
+    runtime: await runtimeOf(flags),
     spec: anyJson(specUrl, spec),
   });
   await daemon.stub(ContainersDefinition).create({ container });
+  if (flags.text("dump-config")) {
+    await Deno.writeTextFile(flags.text("dump-config"), JSON.stringify(spec, null, 2));
+  }
   return container.labels;
+}
+
+/** Those of the image's config, and of its record; neither gives orders. */
+function labelsFrom({ image, config }: Source): Record<string, string> {
+  return {
+    ...containerLabels(config),
+    ...containerLabels({ Labels: image.labels }),
+    [stopSignalLabel]: config.StopSignal ?? "SIGTERM",
+  };
 }

@@ -1,6 +1,8 @@
 /** The flags that shape a container. */
 import type { Flag } from "../command.ts";
 import { snapshotterFlag } from "../flags.ts";
+import { privilegeFlags } from "./privilege_flags.ts";
+import { resourceFlags } from "./resource_flags.ts";
 
 /** The runtime that containerd's clients mean when they name none. */
 export const defaultRuntime = "io.containerd.runc.v2";
@@ -14,7 +16,7 @@ export const containerFlags: readonly Flag[] = [
     many: true,
     usage: "labels added to the new snapshot for this container",
   },
-  { name: "config", short: "c", value: "path", usage: "path to the runtime-specific spec config file" },
+  { name: "config", short: "c", value: "path", usage: "the spec, from a file: ID follows, or IMAGE ID" },
   { name: "cwd", value: "path", usage: "specify the working directory of the process" },
   {
     name: "env",
@@ -26,27 +28,31 @@ export const containerFlags: readonly Flag[] = [
     name: "env-file",
     value: "path",
     many: true,
-    usage: "environment variables from a file, one FOO=bar per line",
+    usage: "environment variables from a file, one FOO=bar per line (comments with #)",
   },
-  { name: "label", value: "value", many: true, usage: "additional labels (e.g. foo=bar)" },
+  { name: "label", value: "value", many: true, usage: "additional labels (e.g. foo=bar); annotations too" },
   { name: "annotation", value: "value", many: true, usage: "additional OCI annotations (e.g. foo=bar)" },
   {
     name: "mount",
     value: "value",
     many: true,
-    usage: "additional container mount (e.g. type=bind,src=/tmp,dst=/host,options=rbind:ro)",
+    usage:
+      "additional container mount (e.g. type=bind,src=/tmp,dst=/host,options=rbind:ro); bind if it has no " +
+      "type, \\: for a colon in an option, quotes around a field with commas",
   },
   { name: "net-host", usage: "enable host networking for the container" },
-  { name: "privileged", usage: "run privileged container" },
   { name: "read-only", usage: "set the containers filesystem as readonly" },
   { name: "runtime", value: "value", usage: "runtime name", default: defaultRuntime },
+  { name: "runtime-config-path", value: "path", usage: "configuration file of a runtime that is not runc" },
   { name: "runc-binary", value: "value", usage: "runc-compatible binary" },
   { name: "runc-root", value: "path", usage: "runc-compatible root" },
-  { name: "runc-systemd-cgroup", usage: "start runc with systemd cgroup manager" },
+  { name: "runc-systemd-cgroup", usage: "start runc with systemd cgroup manager (needs --cgroup)" },
   { name: "no-pivot", usage: "disable use of pivot-root" },
   { name: "tty", short: "t", usage: "allocate a TTY for the container" },
   { name: "user", short: "u", value: "value", usage: "user[:group], names or numbers" },
   { name: "hostname", value: "value", usage: "host name of the container" },
+  { name: "domainname", value: "value", usage: "NIS domain of the container (runc 1.2 or newer)" },
+  { name: "shm-size", value: "bytes", usage: "size of /dev/shm (64m unless said)" },
   {
     name: "with-ns",
     value: "value",
@@ -54,20 +60,18 @@ export const containerFlags: readonly Flag[] = [
     usage: "existing Linux namespaces to join (format '<nstype>:<path>')",
   },
   { name: "pid-file", value: "path", usage: "file path to write the task's pid" },
-  { name: "allow-new-privs", usage: "turn off OCI spec's NoNewPrivileges feature flag" },
-  { name: "memory-limit", value: "value", usage: "memory limit (in bytes) for the container", default: "0" },
-  { name: "cpus", value: "value", usage: "set the CFS cpu quota", default: "0" },
-  { name: "cpu-shares", value: "value", usage: "set the cpu shares", default: "1024" },
-  { name: "cpu-quota", value: "value", usage: "limit CPU CFS quota", default: "-1" },
-  { name: "cpu-period", value: "value", usage: "limit CPU CFS period", default: "0" },
-  { name: "device", value: "path", many: true, usage: "device to add to the container" },
-  { name: "cap-add", value: "value", many: true, usage: "add Linux capabilities (with 'CAP_' prefix)" },
-  { name: "cap-drop", value: "value", many: true, usage: "drop Linux capabilities (with 'CAP_' prefix)" },
-  { name: "rlimit-nofile", value: "value", usage: "limit of open files" },
   { name: "rootfs", usage: "use custom rootfs that is not managed by a snapshotter" },
   { name: "rootfs-propagation", value: "value", usage: "set the propagation of the container rootfs" },
   { name: "cgroup", value: "path", usage: 'cgroup path (to disable use of cgroup, set to "" explicitly)' },
+  { name: "sandbox", value: "id", usage: "of Go's ctr: refused, for there are no sandboxes" },
+  { name: "dump-config", value: "path", usage: "write the spec that was made to a file" },
+  {
+    name: "sync-fs",
+    usage: "of Go's ctr: unpacked files are on disk before they are used, with or without it",
+  },
   { name: "platform", value: "value", usage: "run image for specific platform" },
+  ...privilegeFlags,
+  ...resourceFlags,
   { name: "pull", value: "when", usage: "pull the image when it is missing, or never", default: "missing" },
 ];
 
@@ -91,5 +95,6 @@ export const runFlags: readonly Flag[] = [
   },
   { name: "fifo-dir", value: "path", usage: "directory used for storing IO FIFOs" },
   { name: "checkpoint", value: "ref", usage: "go on with the processes of a checkpoint (needs criu)" },
-  ...containerFlags,
+  // A container that is only made gets no shares unless asked for: so it is with Go's ctr.
+  ...containerFlags.map((flag) => flag.name === "cpu-shares" ? { ...flag, default: "1024" } : flag),
 ];

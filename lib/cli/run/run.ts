@@ -1,17 +1,16 @@
 /** `ctr run` */
-import { requiredTwo } from "../arguments.ts";
 import type { Descriptor } from "../../api/types/descriptor.ts";
 import { type Call, usageError } from "../command.ts";
 import { connect, type Daemon } from "../connect.ts";
 import { removeContainer, removeEnded } from "../containers/remove.ts";
-import { createContainer } from "./create.ts";
+import { createContainer, namedIn } from "./create.ts";
 import { checkLogFlags } from "./log.ts";
 import { checkRestartFlags } from "./restart.ts";
 import { startTask } from "./start.ts";
 
 export async function run(call: Call): Promise<number> {
   const { flags } = call;
-  requiredTwo(call, "an image (or, with --rootfs, a directory)", "a container id");
+  namedIn(call);
   if (flags.on("rm") && flags.on("detach")) {
     throw usageError("flags --detach and --rm cannot be specified together");
   }

@@ -2,117 +2,98 @@
 import {
   type ImageConfig,
   makeSpec,
+  parseExact,
   parseMount,
   type Spec,
   type SpecContext,
   type SpecOption,
   withAnnotations,
-  withCapabilities,
+  withArgs,
   withCgroup,
-  withCpu,
-  withCpus,
   withCwd,
-  withDevices,
+  withDomainname,
   withEnv,
   withHostname,
   withHostNetwork,
   withImageConfig,
-  withMemoryLimit,
   withMounts,
   withNamespace,
-  withNewPrivileges,
-  withPrivileged,
   withReadonlyRootfs,
-  withRlimit,
+  withShmSize,
   withTerminal,
+  withUser,
 } from "../../oci/mod.ts";
 import { type Flags, usageError } from "../command.ts";
-import { parseExact } from "../process/json.ts";
+import { parseLabels } from "../output/labels.ts";
+import { size } from "./numbers.ts";
+import { privilegeOptions, refuseUnsupported } from "./privileges.ts";
+import { resourceOptions } from "./resources.ts";
 
-/** The spec of a container: `--config`, or the defaults, the image's wishes, and what the flags say. */
+/** The spec of a container: `--config`, or the defaults, the image's wishes if there is one, and what the flags say. */
 export async function specOf(
   flags: Flags,
   context: SpecContext,
-  image: ImageConfig,
+  image: ImageConfig | undefined,
   args: readonly string[],
 ): Promise<Spec> {
-  if (flags.text("config")) return parseExact(await Deno.readTextFile(flags.text("config")));
-  // A user given by flag takes the place of the image's, which need not even exist.
-  const config = flags.text("user") ? { ...image, User: flags.text("user") } : image;
+  refuseUnsupported(flags);
+  // Labels are annotations too, so that runtimes and hooks see them.
+  const labels = withAnnotations(parseLabels(flags.list("label")));
+  if (flags.text("config")) {
+    const spec: Spec = parseExact(await Deno.readTextFile(flags.text("config")));
+    await labels(spec, context);
+    return spec;
+  }
   const spec = await makeSpec(context, [
-    withImageConfig(config, args),
+    ...baseOptions(flags, image, args),
     ...await processOptions(flags),
     ...containerOptions(flags),
     ...resourceOptions(flags),
     ...privilegeOptions(flags),
+    labels,
   ]);
   if (spec.process.args.length === 0) throw usageError("no command given, and the image has none");
   return spec;
 }
 
+function baseOptions(flags: Flags, image: ImageConfig | undefined, args: readonly string[]): SpecOption[] {
+  const user = flags.text("user");
+  // A command given takes the place of the image's, its entry point included: so it is with Go's ctr.
+  const command = args.length ? [withArgs(...args)] : [];
+  // A user given by flag takes the place of the image's, which need not even exist.
+  if (image) return [withImageConfig(user ? { ...image, User: user } : image), ...command];
+  return [...command, ...user ? [withUser(user)] : []];
+}
+
 async function processOptions(flags: Flags): Promise<SpecOption[]> {
   const files = await Promise.all(flags.list("env-file").map(readEnvFile));
-  const openFiles = flags.text("rlimit-nofile");
   return [
     ...flags.on("tty") ? [withTerminal()] : [],
     withEnv([...files.flat(), ...flags.list("env")]),
     ...flags.text("cwd") ? [withCwd(flags.text("cwd"))] : [],
-    ...openFiles ? [withRlimit("RLIMIT_NOFILE", whole(openFiles, "rlimit-nofile"))] : [],
-    ...flags.on("allow-new-privs") ? [withNewPrivileges()] : [],
   ];
 }
 
 function containerOptions(flags: Flags): SpecOption[] {
   const propagation = flags.text("rootfs-propagation");
+  const shm = flags.text("shm-size");
   return [
+    ...shm ? [withShmSize(size(shm, "shm-size"))] : [],
     withMounts(...flags.list("mount").map(parseMount)),
     withAnnotations(pairs(flags.list("annotation"), "annotation")),
     ...flags.text("hostname") ? [withHostname(flags.text("hostname"))] : [],
+    ...flags.text("domainname") ? [withDomainname(flags.text("domainname"))] : [],
     ...flags.on("read-only") ? [withReadonlyRootfs()] : [],
     ...propagation ? [({ linux }: Spec) => void (linux.rootfsPropagation = propagation)] : [],
     ...flags.has("cgroup") ? [withCgroup(flags.text("cgroup"))] : [],
     ...flags.on("net-host") ? [withHostNetwork(), withEnv([`HOSTNAME=${Deno.hostname()}`])] : [],
     ...flags.list("with-ns").map(joined),
-    withDevices(...flags.list("device")),
   ];
 }
 
 function joined(text: string): SpecOption {
   const at = text.indexOf(":");
   return withNamespace(text.slice(0, at), text.slice(at + 1));
-}
-
-function resourceOptions(flags: Flags): SpecOption[] {
-  const memory = whole(flags.text("memory-limit"), "memory-limit");
-  const cpus = Number(flags.text("cpus"));
-  if (!(cpus >= 0 && cpus < Infinity)) {
-    throw usageError(`--cpus ${JSON.stringify(flags.text("cpus"))} is not a number of CPUs`);
-  }
-  if (cpus && flags.has("cpu-quota")) throw usageError("--cpus and --cpu-quota cannot be specified together");
-  const quota = Number(flags.text("cpu-quota"));
-  if (!Number.isSafeInteger(quota)) throw usageError("--cpu-quota is not a number of microseconds");
-  return [
-    withCpu({ shares: whole(flags.text("cpu-shares"), "cpu-shares") }),
-    ...memory ? [withMemoryLimit(memory)] : [],
-    ...cpus ? [withCpus(cpus)] : [],
-    ...flags.has("cpu-quota") ? [withCpu({ quota })] : [],
-    ...flags.has("cpu-period") ? [withCpu({ period: whole(flags.text("cpu-period"), "cpu-period") })] : [],
-  ];
-}
-
-function privilegeOptions(flags: Flags): SpecOption[] {
-  return [
-    ...flags.on("privileged") ? [withPrivileged()] : [],
-    withCapabilities({ add: flags.list("cap-add"), drop: flags.list("cap-drop") }),
-  ];
-}
-
-function whole(text: string, flag: string): number {
-  const number = Number(text);
-  if (!Number.isSafeInteger(number) || number < 0) {
-    throw usageError(`--${flag} ${JSON.stringify(text)} is not a number`);
-  }
-  return number;
 }
 
 function pairs(words: readonly string[], flag: string): Record<string, string> {
@@ -123,7 +104,10 @@ function pairs(words: readonly string[], flag: string): Record<string, string> {
   }));
 }
 
+/** Lines of `NAME=value`, the value as it stands; a bare `NAME` takes one away. Comments and empty lines are left out. */
 async function readEnvFile(path: string): Promise<string[]> {
-  const lines = (await Deno.readTextFile(path)).split("\n").map((line) => line.trim());
+  const lines = (await Deno.readTextFile(path)).split("\n").map((line) =>
+    line.replace(/\r$/, "").trimStart()
+  );
   return lines.filter((line) => line && !line.startsWith("#"));
 }

@@ -1,5 +1,6 @@
 /** What containers need of a host. */
 import { messageOf } from "../../errors.ts";
+import { openHoles, runcVersion, soundRunc } from "../runc_version.ts";
 import { type Finding, readText } from "./finding.ts";
 
 /** Open files that a daemon with a few hundred containers gets along with. */
@@ -27,16 +28,14 @@ async function runc(): Promise<Finding[]> {
   const subject = "runc";
   const advice = "install it: apt-get install runc";
   try {
-    const { success, stdout } = await new Deno.Command("runc", { args: ["--version"], stderr: "null" })
-      .output();
-    const version = /version (\d+)\.(\d+)\S*/.exec(new TextDecoder().decode(stdout));
-    if (!success || !version) {
-      return [{ level: "fail", subject, text: "it does not tell its version", advice }];
-    }
-    const text = version[0];
-    const old = Number(version[1]) < oldestRunc[0]! ||
-      Number(version[1]) === oldestRunc[0] && Number(version[2]) < oldestRunc[1]!;
+    const version = await runcVersion();
+    if (!version) return [{ level: "fail", subject, text: "it does not tell its version", advice }];
+    const text = `version ${version}`;
+    const [major = 0, minor = 0] = version.split(".").map(Number);
+    const old = major < oldestRunc[0]! || major === oldestRunc[0] && minor < oldestRunc[1]!;
     if (old) return [{ level: "warn", subject, text: `${text} is old`, advice: "install 1.1 or newer" }];
+    const open = openHoles(version);
+    if (open) return [{ level: "warn", subject, text: open, advice: `install ${soundRunc}` }];
     return [{ level: "ok", subject, text }];
   } catch (error) {
     const text = error instanceof Deno.errors.NotFound ? "not found in PATH" : messageOf(error);

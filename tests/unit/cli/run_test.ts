@@ -24,13 +24,27 @@ Deno.test("mounts take every spelling of source and destination, and = in values
   }
   assert.throws(() => parseMount("type=bind,src=/a"), /absolute path/);
   assert.throws(() => parseMount("type=bind,from=/a,dst=/b"), /no key "from"/);
+  assert.throws(() => parseMount("type=bind,dst=/b"), /a bind mount needs src/);
+  assert.throws(() => parseMount('src=/a,"dst=/b'), /a quote has no other/);
+});
+
+Deno.test("mounts are bind mounts unless they say so; options may hold colons, and fields commas", () => {
+  assert.deepEqual(parseMount("src=/a,dst=/b"), {
+    type: "bind",
+    source: "/a",
+    destination: "/b",
+    options: ["rbind"],
+  });
+  assert.deepEqual(parseMount("type=tmpfs,dst=/b"), { type: "tmpfs", destination: "/b" });
+  const overlay = 'type=overlay,src=overlay,dst=/b,"options=ro:lowerdir=/x\\:/y,z:index=off"';
+  assert.deepEqual(parseMount(overlay).options, ["ro", "lowerdir=/x:/y,z", "index=off"]);
 });
 
 Deno.test("later variables win, and a bare name takes one away", () => {
   assert.deepEqual(mergeEnv(["A=1", "B=2"], ["A=3", "B"], ["C="]), ["A=3", "C="]);
 });
 
-Deno.test("CVE-2021-21334, CVE-2022-24769: specs share nothing; inheritable and ambient capabilities are empty", () => {
+Deno.test("CVE-2021-21334, CVE-2022-24769, GHSA-7ww5-4wqc-m92c: specs share nothing; inheritable and ambient capabilities are empty", () => {
   const [one, other] = [defaultSpec("ns", "a"), defaultSpec("ns", "b")];
   one.process.env.push("SECRET=1");
   one.mounts[0]!.options!.push("x");
@@ -83,5 +97,9 @@ Deno.test("CVE-2026-47262: an /etc/passwd that is a device, a FIFO or a link out
     await assert.rejects(lookUpUser(root, "web"), /no user "web"/);
     await Deno.remove(`${root}/etc/passwd`);
     await new Deno.Command("mkfifo", { args: [`${root}/etc/passwd`] }).output();
+    await assert.rejects(lookUpUser(root, "web"), /not a file of a sane size/);
+    await Deno.remove(`${root}/etc/passwd`);
+    await Deno.writeTextFile(`${root}/etc/passwd`, "");
+    await Deno.truncate(`${root}/etc/passwd`, 2 ** 32);
     await assert.rejects(lookUpUser(root, "web"), /not a file of a sane size/);
   }));
