@@ -117,7 +117,7 @@ async function fetchLayer(pull: LocalPull, layer: Descriptor): Promise<void> {
   if (have) {
     const before = have.labels[sourceLabelName(remote.reference)];
     await content.label(layer.digest, sourceLabel(remote.reference, before), call);
-    return report("exists", layer, layer.size);
+    return report("already exists", layer, layer.size);
   }
   report("waiting", layer, 0);
   const body = await openBlob(remote.blob({ ...layer, size: BigInt(layer.size) }), 0, call.signal);
