@@ -3,7 +3,7 @@ import { Image, ImagesDefinition } from "../../lib/api/services/images/v1/images
 import { LeasesDefinition } from "../../lib/api/services/leases/v1/leases.ts";
 import { SnapshotsDefinition } from "../../lib/api/services/snapshots/v1/snapshots.ts";
 import { Client } from "../../lib/client/mod.ts";
-import { inLanes } from "../../lib/push/lanes.ts";
+import { inLanes } from "../../lib/push/mod.ts";
 import { connectGrpc } from "../../lib/rpc/grpc/client.ts";
 import { connectTtrpc } from "../../lib/rpc/ttrpc/client.ts";
 import { complete } from "../../lib/rpc/service.ts";
