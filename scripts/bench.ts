@@ -11,6 +11,7 @@ import { measureContent } from "../tests/bench/content.ts";
 import { describeMachine } from "../tests/bench/machine.ts";
 import { measureExec } from "../tests/bench/exec.ts";
 import { measureExits } from "../tests/bench/exits.ts";
+import { measureGc } from "../tests/bench/gc.ts";
 import { measureMemory } from "../tests/bench/memory.ts";
 import { measureLatency, measurePull } from "../tests/bench/pull.ts";
 import { measurePeak } from "../tests/bench/peak.ts";
@@ -35,6 +36,7 @@ const measurements: Record<string, Measurement> = {
   latency: measureLatency,
   peak: measurePeak,
   exits: measureExits,
+  gc: measureGc,
 };
 
 const names = Deno.args.length ? Deno.args : Object.keys(measurements);

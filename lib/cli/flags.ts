@@ -23,3 +23,30 @@ export const registryFlags: readonly Flag[] = [
   { name: "refresh", value: "value", usage: "refresh token for authorization server" },
   { name: "hosts-dir", value: "value", usage: "custom hosts configuration directory" },
 ];
+
+/** What of an image for many platforms is fetched, and what its record is labelled with. */
+export const platformFlags: readonly Flag[] = [
+  { name: "label", value: "value", many: true, usage: "labels to attach to the image" },
+  { name: "platform", value: "value", many: true, usage: "pull content from a specific platform" },
+  { name: "all-platforms", usage: "pull content and metadata from all platforms" },
+  { name: "all-metadata", usage: "pull metadata for all platforms" },
+  { name: "skip-metadata", usage: "skip metadata for unused platforms (the default)" },
+  {
+    name: "max-concurrent-downloads",
+    value: "value",
+    usage: "set the max concurrent downloads; then this command fetches",
+    default: "0",
+  },
+];
+
+/** The way around the daemon's transfer service. */
+export const localFlag: Flag = {
+  name: "local",
+  usage: "move the content through this command, not by the daemon's transfer service",
+};
+
+/** Syncing is what happens unless `--no-sync` is given: here for those who ask for it. */
+export const syncFlags: readonly Flag[] = [
+  { name: "sync-fs", usage: "wait until the unpacked files are on disk (the default)" },
+  { name: "no-sync", usage: "do not wait until the unpacked files are on disk" },
+];

@@ -124,6 +124,19 @@ export const commands: readonly Command[] = [
     usage: "show what the daemon is made of",
     group: () => import("./plugins/mod.ts"),
   },
+  { name: "oci", usage: "OCI tools", group: () => import("./oci/mod.ts") },
+  {
+    name: "sandboxes",
+    aliases: ["sandbox", "sb", "s"],
+    usage: "manage the records of sandboxes",
+    group: () => import("./sandboxes/mod.ts"),
+  },
+  { name: "info", usage: "print what identifies the daemon", load: () => import("./info.ts") },
+  {
+    name: "deprecations",
+    usage: "what clients use that a later daemon won't have",
+    group: () => import("./deprecations/mod.ts"),
+  },
   { name: "system", usage: "look after the daemon's host", group: () => import("./system/mod.ts") },
   {
     name: "prune",

@@ -18,6 +18,7 @@ import {
   sourceLabelName,
   suitable,
 } from "../images/mod.ts";
+import { inLanes } from "../push/mod.ts";
 import { defaultHosts, openBlob, Remote } from "../remotes/mod.ts";
 import type { CallOptions } from "../rpc/service.ts";
 import { ContentClient } from "./content.ts";
@@ -41,11 +42,11 @@ export interface LocalPull {
   report(event: string, layer: Descriptor, done: number): void;
 }
 
-/** Pulls `reference` and gives it its name. */
+/** Pulls `reference`, all layers at once unless said, and gives it its name. */
 export async function pullByClient(
   services: Services,
   reference: string,
-  options: PullOptions,
+  options: PullOptions & { readonly maxConcurrentDownloads?: number },
 ): Promise<void> {
   const { platform, unpack = "overlayfs", onProgress, signal } = options;
   await using lease = await createLease(services, { signal });
@@ -65,7 +66,8 @@ export async function pullByClient(
   const target = await pull.remote.resolve(signal);
   const manifest = await fetchTree(pull, { ...target, size: Number(target.size) }, deepest);
   if (!manifest) throw notFound(`${reference}: no manifest for the platform`);
-  await Promise.all(manifest.layers.map((layer) => fetchLayer(pull, layer)));
+  const lanes = options.maxConcurrentDownloads || manifest.layers.length;
+  await inLanes(manifest.layers, { lanes, signal }, (layer) => fetchLayer(pull, layer));
   if (unpack) await unpackByClient(pull, manifest, unpack);
   await nameImage(pull, reference, target, options.labels ?? {});
 }
@@ -117,7 +119,7 @@ async function fetchLayer(pull: LocalPull, layer: Descriptor): Promise<void> {
   if (have) {
     const before = have.labels[sourceLabelName(remote.reference)];
     await content.label(layer.digest, sourceLabel(remote.reference, before), call);
-    return report("exists", layer, layer.size);
+    return report("already exists", layer, layer.size);
   }
   report("waiting", layer, 0);
   const body = await openBlob(remote.blob({ ...layer, size: BigInt(layer.size) }), 0, call.signal);

@@ -143,7 +143,10 @@ export async function openStream(daemon: Services): Promise<Stream> {
 
 async function watch({ messages }: Stream, onProgress: (update: Progress) => void): Promise<void> {
   await each(messages, ({ typeUrl, value }) => {
-    if (nameOf(typeUrl) === "containerd.types.transfer.Progress") onProgress(Progress.decode(value));
+    if (nameOf(typeUrl) !== "containerd.types.transfer.Progress") return;
+    const update = Progress.decode(value);
+    // What has no name is a headline for displays that have one.
+    if (update.name) onProgress(update);
   });
 }
 

@@ -13,6 +13,7 @@ export {
   readDocument,
   type Root,
 } from "./image.ts";
+export { Family } from "./family.ts";
 export { configOfSchema1, manifestOfSchema1, parseSchema1 } from "./schema1.ts";
 export {
   childLabels,

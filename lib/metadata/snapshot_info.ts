@@ -27,7 +27,7 @@ export function infoOf(name: string, record: SnapshotRecord): Info {
 export function fieldOf(info: Info): (path: string[]) => string | undefined {
   return ([field, ...rest]) => {
     if (field === "name") return info.name;
-    if (field === "parent") return info.parent || undefined;
+    if (field === "parent") return info.parent;
     if (field === "kind") return kindNames[info.kind];
     return labelsField(field, rest, info.labels);
   };

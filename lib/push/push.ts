@@ -1,7 +1,7 @@
 /** Pushing one image: its blobs side by side, then its manifests, then its indexes. */
 import type { Progress } from "../api/types/transfer/progress.ts";
 import { invalidArgument } from "../errors.ts";
-import { type Descriptor, formatPlatform } from "../images/mod.ts";
+import { type Descriptor, Family, formatPlatform } from "../images/mod.ts";
 import type { Pusher } from "../remotes/mod.ts";
 import { inLanes } from "./lanes.ts";
 import { type Named, planPush, type Wish } from "./plan.ts";
@@ -34,6 +34,7 @@ export interface PushOptions extends Partial<Wish> {
 }
 
 const UPLOADS = 3;
+const words = { exists: "already exists", mounted: "mounted", uploaded: "complete" } as const;
 
 /**
  * Pushes an image and gives what the registry has now under the reference: the image itself, or what is left of it
@@ -47,13 +48,14 @@ export async function pushImage(
   options: PushOptions = {},
 ): Promise<Descriptor> {
   const { platforms = [], all = false, foreign = false, signal } = options;
-  const tell = new Teller(options.onProgress);
+  const family = new Family(image.name);
+  const tell = new Teller(options.onProgress, family);
   tell.whole("pushing content", image);
   const tree = await new Trees(content, pusher, { foreign, signal }).read(image.target);
   const { root, skipped } = planPush(tree, image.name, { platforms, all });
   checkDigest(pusher, root);
   for (const { platform, target } of skipped) tell.skipped(platform ? formatPlatform(platform) : "", target);
-  await new Push(pusher, content, tell, options).run(root);
+  await new Push(pusher, content, { tell, family }, options).run(root);
   tell.whole("pushed content", { name: image.name, target: root.target });
   return root.target;
 }
@@ -68,12 +70,19 @@ class Push {
   readonly #pusher: Pusher;
   readonly #content: PushContent;
   readonly #tell: Teller;
+  readonly #family: Family;
   readonly #options: PushOptions;
 
-  constructor(pusher: Pusher, content: PushContent, tell: Teller, options: PushOptions) {
+  constructor(
+    pusher: Pusher,
+    content: PushContent,
+    { tell, family }: { tell: Teller; family: Family },
+    options: PushOptions,
+  ) {
     this.#pusher = pusher;
     this.#content = content;
     this.#tell = tell;
+    this.#family = family;
     this.#options = options;
   }
 
@@ -81,8 +90,12 @@ class Push {
     const nodes = childrenFirst(root);
     const blobs = unique(nodes.flatMap((node) => node.blobs.map((blob) => ({ blob, parent: node.target }))));
     const documents = nodes.filter(({ bytes, target }) => bytes && target.digest !== root.target.digest);
+    for (const { target, blobs, children } of nodes) {
+      this.#family.adopt(target, [...blobs, ...children.map((child) => child.target)]);
+    }
+    // Parents first: clients draw a tree of what they are told.
+    for (const { target } of [root, ...documents.toReversed()]) this.#tell.waiting(target);
     for (const { blob } of blobs) this.#tell.waiting(blob);
-    for (const { target } of [...documents, root]) this.#tell.waiting(target);
     // Large ones first: the last to end should not have begun last.
     blobs.sort((a, b) => b.blob.size - a.blob.size);
     await this.#inLanes(blobs, ({ blob, parent }, signal) => this.#blob(blob, parent, signal));
@@ -103,17 +116,17 @@ class Push {
   async #blob(blob: Descriptor, parent: Descriptor, signal: AbortSignal): Promise<void> {
     const labels = await this.#content.labels(blob.digest);
     // Was found in the registry when the plan was made.
-    if (!labels) return this.#tell.done("exists", blob);
+    if (!labels) return this.#tell.done("already exists", blob);
     const from = sourcesOf(this.#pusher, { ...await this.#content.labels(parent.digest), ...labels });
     const work: Work = async (signal, report) => {
-      const tell = new Teller(report);
+      const tell = new Teller(report, this.#family);
       const onProgress = (sent: number) => tell.moving("uploading", blob, sent);
       const bytes = {
         path: this.#content.path?.(blob.digest),
         read: (offset: number, size: number) => this.#content.read(blob.digest, offset, size),
       };
       const pushed = await this.#pusher.pushBlob(blob, bytes, { from, signal, onProgress });
-      tell.done(pushed === "uploaded" ? "complete" : pushed, blob);
+      tell.done(words[pushed], blob);
     };
     const key = `upload ${this.#pusher.repository} ${blob.digest}`;
     const once = this.#options.once ?? ((_key, work, { signal, onProgress }) => work(signal, onProgress));
@@ -123,7 +136,9 @@ class Push {
   }
 
   async #document({ target, bytes }: Node, name: string, signal?: AbortSignal): Promise<void> {
-    if (await this.#pusher.hasManifest(target, name, signal)) return this.#tell.done("exists", target);
+    if (await this.#pusher.hasManifest(target, name, signal)) {
+      return this.#tell.done("already exists", target);
+    }
     this.#tell.moving("uploading", target, 0);
     await this.#pusher.putManifest(target, bytes!, name, signal);
     await this.#content.pushed?.(target.digest);

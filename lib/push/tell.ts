@@ -1,6 +1,6 @@
 /** What is told of a push while it runs: the events of containerd's Transfer API. */
 import type { Progress } from "../api/types/transfer/progress.ts";
-import { type Descriptor, refOf } from "../images/mod.ts";
+import { type Descriptor, type Family, refOf } from "../images/mod.ts";
 import type { Named } from "./plan.ts";
 
 type Report = (progress: Progress) => void;
@@ -10,10 +10,13 @@ const INTERVAL = 100;
 
 export class Teller {
   readonly report: Report;
+  readonly #family: Family | undefined;
   readonly #last = new Map<string, number>();
 
-  constructor(report: Report = () => {}) {
+  /** `family` knows what each piece is shown below. */
+  constructor(report: Report = () => {}, family?: Family) {
     this.report = report;
+    this.#family = family;
   }
 
   /** A word on the whole image. */
@@ -39,14 +42,15 @@ export class Teller {
     this.#tell(event, target, done);
   }
 
-  /** "complete", "exists", "mounted". */
+  /** "complete", "already exists", "mounted". */
   done(event: string, target: Descriptor): void {
     this.#tell(event, target, target.size);
   }
 
   #tell(event: string, target: Descriptor, done: number): void {
     const desc = wire(target);
-    this.report({ event, name: refOf(target), parents: [], progress: BigInt(done), total: desc.size, desc });
+    const parents = this.#family?.parentsOf(target) ?? [];
+    this.report({ event, name: refOf(target), parents, progress: BigInt(done), total: desc.size, desc });
   }
 }
 

@@ -36,9 +36,6 @@ function fieldsOf(plugin: Plugin) {
   return ([field, ...rest]: string[]): string | undefined => {
     if (field === "type") return plugin.type;
     if (field === "id") return plugin.id;
-    if (field === "platforms") {
-      return plugin.platforms.map(({ os, architecture }) => `${os}/${architecture}`).join(" ");
-    }
     if (field === "capabilities") {
       return plugin.capabilities.includes(rest.join(".")) ? rest.join(".") : undefined;
     }

@@ -10,7 +10,7 @@ import { anyOf, nameOf } from "../rpc/any.ts";
 import { requireNamespace } from "../rpc/context.ts";
 import { type Service, service } from "../rpc/service.ts";
 import type { Scope } from "../scope.ts";
-import type { RegistryRequest, Transfer, TransferOptions } from "../transfer/mod.ts";
+import { progressText, type RegistryRequest, type Transfer, type TransferOptions } from "../transfer/mod.ts";
 import type { Streams } from "./streaming.ts";
 import { exportArchive, importArchive } from "./transfer_archive.ts";
 import { registryRequest } from "./transfer_registry.ts";
@@ -50,25 +50,33 @@ async function move(
   const [from, to] = [nameOf(source.typeUrl), nameOf(destination.typeUrl)];
   if (from === `${PREFIX}OCIRegistry` && to === `${PREFIX}ImageStore`) {
     const registry = registryRequest(streams, scope, OCIRegistry.decode(source.value));
-    return await pull(transfer, registry, scope, ImageStore.decode(destination.value), watch);
+    const name = `OCI Registry (${registry.reference})`;
+    const store = ImageStore.decode(destination.value);
+    const work = () => pull(transfer, registry, scope, store, watch);
+    return await headed(watch, { begin: `Pulling from ${name}`, end: `Completed pull from ${name}` }, work);
   }
   if (from === `${PREFIX}ImageStore` && to === `${PREFIX}OCIRegistry`) {
     const registry = registryRequest(streams, scope, OCIRegistry.decode(destination.value));
-    return await push(transfer, registry, scope, ImageStore.decode(source.value), watch);
+    const name = `OCI Registry (${registry.reference})`;
+    const store = ImageStore.decode(source.value);
+    const work = () => push(transfer, registry, scope, store, watch);
+    return await headed(watch, { begin: `Pushing to ${name}`, end: `Completed push to ${name}` }, work);
   }
   if (from === `${PREFIX}ImageImportStream` && to === `${PREFIX}ImageStore`) {
     const parts = {
       source: ImageImportStream.decode(source.value),
       store: ImageStore.decode(destination.value),
     };
-    return await importArchive(transfer, streams, scope, parts, watch);
+    const work = () => importArchive(transfer, streams, scope, parts, watch);
+    return await headed(watch, { begin: "Importing", end: "Completed import" }, work);
   }
   if (from === `${PREFIX}ImageStore` && to === `${PREFIX}ImageExportStream`) {
     const parts = {
       store: ImageStore.decode(source.value),
       destination: ImageExportStream.decode(destination.value),
     };
-    return await exportArchive(transfer, streams, scope, parts, watch);
+    const work = () => exportArchive(transfer, streams, scope, parts, watch);
+    return await headed(watch, { begin: "Exporting", end: "Completed export" }, work);
   }
   if (from === `${PREFIX}ImageStore` && to === `${PREFIX}ImageStore`) {
     const [image, other] = [source, destination].map(({ value }) => ImageStore.decode(value).name);
@@ -76,6 +84,17 @@ async function move(
     return;
   }
   throw unimplemented(`transfer from ${from} to ${to}`);
+}
+
+/** Tells a transfer's begin and end in words of containerd's, which its ctr shows below the rest. */
+async function headed(
+  { onProgress }: TransferOptions,
+  { begin, end }: { begin: string; end: string },
+  work: () => Promise<void>,
+): Promise<void> {
+  onProgress?.(progressText(begin));
+  await work();
+  onProgress?.(progressText(end));
 }
 
 async function pull(

@@ -51,7 +51,8 @@ export class Download implements LayerSource {
 
   /** A manifest, index or config, which is in the store afterwards. */
   async document(target: Target, signal: AbortSignal): Promise<Uint8Array> {
-    await this.#once(target, async (signal) => {
+    await this.#once(target, async (signal, report) => {
+      report(progressOf("waiting", target));
       const bytes = await this.#remote.fetch(target, signal);
       await this.#write(target, signal, async (writer) => {
         if (!writer.isShared) {
@@ -60,6 +61,7 @@ export class Download implements LayerSource {
         }
         return undefined;
       });
+      report(progressOf("complete", target, Number(target.size)));
     }, signal);
     return await this.#rooms.content.readAll(this.#scope, target.digest, LARGEST_MANIFEST);
   }
@@ -112,7 +114,7 @@ export class Download implements LayerSource {
     const key = `blob ${this.#scope.namespace} ${target.digest}`;
     for (let attempt = 1;; attempt++) {
       const exists = content.has(this.#scope, target.digest);
-      if (exists) this.#report(progressOf("exists", target, Number(target.size)));
+      if (exists) this.#report(progressOf("already exists", target, Number(target.size)));
       let own = false;
       try {
         if (!exists) {

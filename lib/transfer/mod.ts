@@ -13,6 +13,7 @@ export {
 export type { ExportRequest } from "./export.ts";
 export type { ImportRequest } from "./import.ts";
 export type { PushRequest } from "./push.ts";
+export { progressText } from "./progress.ts";
 export { schema1Switch } from "./schema1.ts";
 export { rebuildMetadata, type RebuildOptions, type Rebuilt, rebuiltHost } from "./rebuild.ts";
 export type { RepairRequest, RepairStep } from "./repair.ts";

@@ -7,7 +7,7 @@ export { refOf } from "../images/mod.ts";
 
 export type Report = (progress: Progress) => void;
 
-/** A word on a piece of content: "waiting", "downloading", "exists", "complete", "extracting", "extracted". */
+/** A word on a piece of content: "waiting", "downloading", "already exists", "complete", "extracting", "extracted". */
 export function progressOf(event: string, target: Target, done = 0, parents: string[] = []): Progress {
   const { mediaType, digest } = target;
   const total = BigInt(target.size);

@@ -3,9 +3,11 @@ import type { Image } from "../api/services/images/v1/images.ts";
 import { Code, failedPrecondition, isError, notFound } from "../errors.ts";
 import {
   childLabels,
+  childrenOf,
   DEEPEST,
   defaultPlatform,
   type Descriptor,
+  Family,
   formatPlatform,
   isConfigType,
   isIndexType,
@@ -64,6 +66,7 @@ export class Pull {
   readonly #scope: Scope;
   readonly #plan: PullPlan;
   readonly #report: Report;
+  readonly #family: Family;
   readonly #download: Download;
   #documents = 0;
 
@@ -78,14 +81,21 @@ export class Pull {
     this.#remote = remote;
     this.#scope = scope;
     this.#plan = plan;
-    this.#report = report;
-    this.#download = new Download(rooms, flights, remote, scope, report);
+    const root = plan.name || plan.reference;
+    const family = this.#family = new Family(root);
+    // A blob may come for several pulls: each shows it in its own tree.
+    this.#report = (update) => {
+      const isPiece = update.desc && update.name !== root;
+      report(isPiece ? { ...update, parents: family.parentsOf(update.desc!) } : update);
+    };
+    this.#download = new Download(rooms, flights, remote, scope, this.#report);
   }
 
   async run(signal: AbortSignal): Promise<Image> {
-    const { reference } = this.#plan;
-    this.#report(progressText("resolving", reference));
+    const name = this.#plan.name || this.#plan.reference;
+    this.#report(progressText("resolving", name));
     const target = await this.#resolve(signal);
+    this.#report(progressText("fetching image content", name));
     if (!isIndexType(target.mediaType) && !isManifestType(target.mediaType)) {
       throw failedPrecondition(
         `${target.digest}: the media type ${JSON.stringify(target.mediaType)} is no image's`,
@@ -129,6 +139,7 @@ export class Pull {
     if (++this.#documents > MOST_DOCUMENTS) throw failedPrecondition(`more than ${MOST_DOCUMENTS} manifests`);
     if (walk.depth < 0) throw failedPrecondition(`${target.digest}: indexes nested deeper than ${DEEPEST}`);
     const document = parseDocument(await this.#download.document(target, signal), target);
+    this.#family.adopt(target, childrenOf(document));
     await this.#label(target.digest, childLabels(document));
     if (document.kind === "manifest") {
       const unpack = walk.wanted.length > 0;

@@ -2,6 +2,7 @@
 import { VersionDefinition } from "../../lib/api/services/version/v1/version.ts";
 import { connectGrpc } from "../../lib/rpc/grpc/client.ts";
 import type { Channel } from "../../lib/rpc/service.ts";
+import { startRegistry } from "../harness/mod.ts";
 import type { Bench } from "./bench.ts";
 import { alternate, quantile, type Row, type Side, timed } from "./rows.ts";
 import type { Sides } from "./sides.ts";
@@ -20,29 +21,53 @@ export async function measurePull(bench: Bench): Promise<Row[]> {
   return [{ work: "pull and unpack, 5 layers, 255 MB gz, 900 MB, 26k files", unit: "s", ...pulled, budget }];
 }
 
-/** How long a small call, made every 5 ms, takes while an image is pulled and unpacked: the slowest of a hundred. */
+/**
+ * How long a small call, made every 5 ms, takes while an image is pulled and unpacked, exported, pushed and imported:
+ * the slowest of a hundred.
+ */
 export async function measureLatency(bench: Bench): Promise<Row[]> {
   const reference = await bench.layered();
-  const waited: Record<Side, number[]> = { ours: [], theirs: [] };
   await using theirs = await connectGrpc(bench.sides.theirs.address);
   // Not closed: see Sides.
   const channels = { theirs, ours: await connectGrpc(bench.sides.ours.address) };
+  const waited = new Map<string, Record<Side, number[]>>();
   await alternate(2, async (side) => {
-    let done = false;
-    const pulling = pull(bench.sides, side, reference).finally(() => done = true);
-    pulling.catch(() => {});
-    waited[side].push(...await callUntil(channels[side], () => done));
-    await pulling;
+    // Empty, so that all is sent to it.
+    await using registry = await startRegistry({ where: "shm" });
+    const places = { archive: bench.path(`latency-${side}.tar`), host: registry.host };
+    for (const [work, args] of Object.entries(transfers(reference, places))) {
+      let done = false;
+      const working = bench.sides.ctr(side, "images", ...args).finally(() => done = true);
+      working.catch(() => {});
+      const of = waited.get(work) ?? { ours: [], theirs: [] };
+      waited.set(work, of);
+      of[side].push(...await callUntil(channels[side], () => done));
+      await working;
+      if (work === "is exported") await remove(bench.sides, side, reference);
+    }
     await remove(bench.sides, side, reference);
     return 0;
   });
-  return [{
-    work: "unary API call while an image unpacks, p99",
+  return [...waited].map(([work, { ours, theirs }]) => ({
+    work: `unary API call while an image ${work}, p99`,
     unit: "ms",
-    ours: quantile(waited.ours, 0.99),
-    theirs: quantile(waited.theirs, 0.99),
+    ours: quantile(ours, 0.99),
+    theirs: quantile(theirs, 0.99),
     budget: { atMost: 20, of: "itself" },
-  }];
+  }));
+}
+
+/** What is done to the image of five layers, one after the other. */
+function transfers(
+  reference: string,
+  { archive, host }: { archive: string; host: string },
+): Record<string, string[]> {
+  return {
+    "unpacks": ["pull", "--plain-http", reference],
+    "is pushed": ["push", "--plain-http", `${host}/latency:latest`, reference],
+    "is exported": ["export", archive, reference],
+    "is imported": ["import", archive],
+  };
 }
 
 async function callUntil(channel: Channel, isDone: () => boolean): Promise<number[]> {

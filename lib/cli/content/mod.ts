@@ -1,6 +1,6 @@
 /** `ctr content` */
 import type { Command } from "../command.ts";
-import { quiet } from "../flags.ts";
+import { platformFlags, quiet, registryFlags } from "../flags.ts";
 
 export const commands: readonly Command[] = [
   {
@@ -58,5 +58,49 @@ export const commands: readonly Command[] = [
     usage: "add labels to content",
     arguments: "<digest> [<label>=<value> ...]",
     load: () => import("./label.ts"),
+  },
+  {
+    name: "edit",
+    usage: "edit a blob and print the digest of what it has become",
+    arguments: "<digest>",
+    description: "The blob stays as it is: the edited one is another.",
+    flags: [
+      { name: "validate", value: "value", usage: "refuse a result that is not of this format (json)" },
+      { name: "editor", value: "value", usage: "what to edit with", env: "EDITOR" },
+    ],
+    load: () => import("./edit.ts"),
+  },
+  {
+    name: "fetch",
+    usage: "fetch all content of an image, and unpack nothing",
+    arguments: "<remote>",
+    flags: [...registryFlags, ...platformFlags],
+    load: () => import("./fetch.ts"),
+  },
+  {
+    name: "fetch-object",
+    usage: "print a manifest, an index or a blob of a registry",
+    arguments: "<remote> [<digest>]",
+    flags: registryFlags,
+    load: () => import("./fetch_object.ts"),
+  },
+  {
+    name: "fetch-blob",
+    usage: "print blobs of a registry",
+    arguments: "<remote> <digest> [<digest>, ...]",
+    flags: registryFlags,
+    load: () => import("./fetch_blob.ts"),
+  },
+  {
+    name: "push-object",
+    usage: "push one blob, manifest or index to a registry",
+    arguments: "<remote> <digest> <type>",
+    flags: registryFlags,
+    load: () => import("./push_object.ts"),
+  },
+  {
+    name: "prune",
+    usage: "let go of content",
+    group: () => import("./prune_commands.ts"),
   },
 ];

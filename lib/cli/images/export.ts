@@ -18,7 +18,10 @@ export async function run(call: Call): Promise<void> {
   const skipped: string[] = [];
   // The archive may be on the standard output.
   using progress = showProgress("stderr");
-  const bytes = exportFrom(daemon, wish, (update) => {
+  const give = call.flags.on("local")
+    ? (await import("../../client/export_by_client.ts")).exportByClient
+    : exportFrom;
+  const bytes = give(daemon, wish, (update) => {
     if (update.event === "skipped") skipped.push(update.name);
     progress.update(update);
   }, daemon.globals.signal);

@@ -17,7 +17,10 @@ export async function run(call: Call): Promise<void> {
   await using daemon = await connect(call);
   const skipped: string[] = [];
   using progress = showProgress();
-  await importInto(daemon, archive.bytes(), wish, (update) => {
+  const take = call.flags.on("local")
+    ? (await import("../../client/import_by_client.ts")).importByClient
+    : importInto;
+  await take(daemon, archive.bytes(), wish, (update) => {
     if (update.event === "skipped") skipped.push(update.name);
     progress.update(update);
   }, daemon.globals.signal);

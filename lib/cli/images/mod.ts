@@ -1,6 +1,6 @@
 /** `ctr images` */
 import type { Command } from "../command.ts";
-import { quiet, registryFlags, snapshotterFlag } from "../flags.ts";
+import { localFlag, platformFlags, quiet, registryFlags, snapshotterFlag, syncFlags } from "../flags.ts";
 
 export const commands: readonly Command[] = [
   {
@@ -45,14 +45,12 @@ export const commands: readonly Command[] = [
     flags: [
       ...registryFlags,
       snapshotterFlag,
-      { name: "label", value: "value", many: true, usage: "labels to attach to the image" },
-      { name: "platform", value: "value", many: true, usage: "pull content from a specific platform" },
-      { name: "all-platforms", usage: "pull content and metadata from all platforms" },
-      { name: "all-metadata", usage: "pull metadata for all platforms" },
+      ...platformFlags,
       { name: "print-chainid", usage: "print the resulting image's chain ID" },
       { name: "no-unpack", usage: "fetch only: do not unpack the layers" },
-      { name: "no-sync", usage: "do not wait until the unpacked files are on disk" },
+      ...syncFlags,
       { name: "discard-unpacked-layers", usage: "drop the packed layers once they are unpacked" },
+      localFlag,
     ],
     load: () => import("./pull.ts"),
   },
@@ -84,7 +82,7 @@ export const commands: readonly Command[] = [
         name: "allow-non-distributable-blobs",
         usage: "allow pushing blobs that are marked as non-distributable",
       },
-      { name: "local", usage: "read the content through this command, not by the daemon's transfer service" },
+      localFlag,
     ],
     load: () => import("./push.ts"),
   },
@@ -100,6 +98,7 @@ export const commands: readonly Command[] = [
       { name: "skip-non-distributable", usage: "do not add non-distributable blobs to archive" },
       { name: "platform", value: "value", many: true, usage: "export content of a specific platform" },
       { name: "all-platforms", usage: "export content of all platforms; fail if one of them is not here" },
+      localFlag,
     ],
     load: () => import("./export.ts"),
   },
@@ -128,13 +127,14 @@ export const commands: readonly Command[] = [
       { name: "all-platforms", usage: "import content for all platforms" },
       { name: "platform", value: "value", many: true, usage: "import content for a specific platform" },
       { name: "no-unpack", usage: "skip unpacking the images" },
-      { name: "no-sync", usage: "do not wait until the unpacked files are on disk" },
+      ...syncFlags,
       { name: "compress-blobs", usage: "compress layers that are plain tars (Docker format only)" },
       {
         name: "discard-unpacked-layers",
         usage: "let the garbage collector take layers that are unpacked, cannot be used with --no-unpack",
       },
       { name: "label", value: "value", many: true, usage: "labels to attach to the images" },
+      localFlag,
       snapshotterFlag,
     ],
     load: () => import("./import.ts"),
@@ -148,10 +148,21 @@ export const commands: readonly Command[] = [
     load: () => import("./rm.ts"),
   },
   {
+    name: "prune",
+    usage: "remove images that no container uses",
+    description: "To also remove what a crash or an interrupted pull has left: ctr prune.",
+    flags: [{ name: "all", usage: "remove all unused images; without it none is removed" }],
+    load: () => import("./prune.ts"),
+  },
+  {
     name: "tag",
     usage: "give an image another name",
     arguments: "<source_ref> <target_ref> [<target_ref>, ...]",
-    flags: [{ name: "force", usage: "force target_ref to be created, regardless if it already exists" }],
+    flags: [
+      { name: "force", usage: "force target_ref to be created, regardless if it already exists" },
+      { name: "local", usage: "do not use the transfer service (tagging never does)" },
+      { name: "skip-reference-check", usage: "take any name (tagging always does)" },
+    ],
     load: () => import("./tag.ts"),
   },
   {

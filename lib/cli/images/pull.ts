@@ -16,26 +16,36 @@ import { registryAccess } from "./registry.ts";
 import { type Pull, transferPull } from "../../client/transfer.ts";
 
 export async function run(call: Call): Promise<void> {
+  const { reference, platforms } = await pull(call, { unpack: !call.flags.on("no-unpack") });
+  if (!call.flags.on("print-chainid")) return;
+  await using daemon = await connect(call);
+  const image = await findImage(daemon, reference);
+  for (const platform of platforms.length ? platforms : [hostPlatform()]) {
+    const chainId = await chainIdOf(
+      await diffIdsOf(daemon, await manifestFor(daemon, image.target!, platform)),
+    );
+    print(`image chain ID: ${chainId}${platforms.length > 1 ? ` (${platformText(platform)})` : ""}\n`);
+  }
+}
+
+/** Pulls what a command's arguments and flags say, and shows how it goes. */
+export async function pull(call: Call, { unpack }: { unpack: boolean }): Promise<Pull> {
   const [name] = required(call, "an image reference to pull");
-  const pull = await pullOf(call, name);
+  const pull = await pullOf(call, name, unpack);
   if (pull.reference !== name) print(`${name} is ${pull.reference}\n`);
   await using daemon = await connect(call);
   await using hosts = call.flags.on("skip-verify") ? await uncheckedHost(pull.reference) : undefined;
   using progress = showProgress();
-  await pullImage(
-    daemon,
-    hosts ? { ...pull, hostsDir: hosts.dir } : pull,
-    (update) => progress.update(update),
-  );
+  const wanted = hosts ? { ...pull, hostsDir: hosts.dir } : pull;
+  const lanes = wholeNumber(call, "max-concurrent-downloads");
+  const onProgress = (update: Progress) => progress.update(update);
+  // The Transfer service has no word for the number of downloads.
+  if (call.flags.on("local") || lanes > 0) {
+    const { pullLocally } = await import("./pull_locally.ts");
+    await pullLocally(daemon, wanted, onProgress, lanes);
+  } else await pullImage(daemon, wanted, onProgress);
   progress.finish();
-  if (!call.flags.on("print-chainid")) return;
-  const image = await findImage(daemon, pull.reference);
-  for (const platform of pull.platforms.length ? pull.platforms : [hostPlatform()]) {
-    const chainId = await chainIdOf(
-      await diffIdsOf(daemon, await manifestFor(daemon, image.target!, platform)),
-    );
-    print(`image chain ID: ${chainId}${pull.platforms.length > 1 ? ` (${platformText(platform)})` : ""}\n`);
-  }
+  return pull;
 }
 
 /** Pulls: by the daemon if it can, else by ourselves. */
@@ -53,7 +63,13 @@ export async function pullImage(
   }
 }
 
-async function pullOf({ flags }: Call, name: string): Promise<Pull> {
+function wholeNumber({ flags }: Call, name: string): number {
+  const text = flags.text(name) || "0";
+  if (!/^\d{1,6}$/.test(text)) throw usageError(`--${name}: ${JSON.stringify(text)} is not a number`);
+  return Number(text);
+}
+
+async function pullOf({ flags }: Call, name: string, unpack: boolean): Promise<Pull> {
   const all = flags.on("all-platforms");
   if (all && flags.has("platform")) {
     throw usageError("--all-platforms and --platform cannot be specified together");
@@ -68,7 +84,7 @@ async function pullOf({ flags }: Call, name: string): Promise<Pull> {
     everyPlatform: all,
     allMetadata: flags.on("all-metadata"),
     labels: parseLabels(flags.list("label")),
-    snapshotter: flags.on("no-unpack") ? undefined : flags.text("snapshotter") || defaultSnapshotter,
+    snapshotter: unpack ? flags.text("snapshotter") || defaultSnapshotter : undefined,
     noSync: flags.on("no-sync"),
     discardUnpackedLayers: flags.on("discard-unpacked-layers"),
   };

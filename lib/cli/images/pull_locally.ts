@@ -1,30 +1,38 @@
-/** Pulling for a daemon without a Transfer service, containerd before 1.7 say: the client library fetches. */
+/** Pulling past a Transfer service, which containerd before 1.7 has not: the client library fetches. */
 import type { Progress } from "../../api/types/transfer/progress.ts";
-import { Client } from "../../client/mod.ts";
+import { pullByClient } from "../../client/pull_by_client.ts";
 import { unimplemented } from "../../errors.ts";
 import type { Daemon } from "../connect.ts";
 import { platformText } from "../output/platforms.ts";
 import type { Pull } from "../../client/transfer.ts";
 
-/** Pulls one platform's image through this process. Throws Unimplemented for what only Transfer offers. */
+/**
+ * Pulls one platform's image through this process, `lanes` layers at a time (0 for all at once). Throws Unimplemented
+ * for what only Transfer offers.
+ */
 export async function pullLocally(
-  { channel, globals }: Daemon,
+  daemon: Daemon,
   pull: Pull,
   onProgress: (update: Progress) => void,
+  lanes = 0,
 ): Promise<void> {
-  if (pull.everyPlatform || pull.allMetadata || pull.platforms.length > 1 || pull.hostsDir) {
+  if (
+    pull.everyPlatform || pull.allMetadata || pull.platforms.length > 1 || pull.hostsDir ||
+    pull.discardUnpackedLayers
+  ) {
     throw unimplemented(
-      "this daemon has no Transfer service, without which only one platform is pulled, with no hosts configuration",
+      "without a Transfer service only one platform is pulled, with all its layers and no hosts configuration",
     );
   }
   const [platform] = pull.platforms;
-  await Client.over(channel, { namespace: globals.namespace }).pull(pull.reference, {
+  await pullByClient(daemon, pull.reference, {
     platform: platform && platformText(platform),
     unpack: pull.snapshotter ?? false,
     credentials: pull.credentials,
     plainHttp: pull.plainHttp,
     labels: pull.labels,
+    maxConcurrentDownloads: lanes,
     onProgress,
-    signal: globals.signal,
+    signal: daemon.globals.signal,
   });
 }

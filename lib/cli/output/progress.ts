@@ -66,7 +66,7 @@ function plainProgress(print: Print): ProgressDisplay {
 /** One item: name, state, bar, amount; cut to the terminal's width. */
 export function itemLine({ name, event, progress, total }: Item, width: number, colour: boolean): string {
   const amount = total ? `${binarySize(progress)}/${binarySize(total)}` : "";
-  const ended = /^(complete|saved|exists|mounted|extracted|resolved|already exists|done|unpacked)/i.test(
+  const ended = /^(complete|saved|mounted|extracted|resolved|already exists|done|unpacked)/i.test(
     event,
   );
   const share = ended ? 1 : total ? Math.min(1, Number(progress) / Number(total)) : 0;

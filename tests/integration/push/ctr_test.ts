@@ -58,7 +58,7 @@ Deno.test("what ctr pushes, skopeo and Debian's ctr pull, byte for byte", async 
     const to = `${open.host}/team/box:v1`;
     const before = open.requests().length;
     const output = await succeeds(daemon.ctr(["images", "push", to, from]));
-    assert.match(output, /^manifest-sha256:[0-9a-f]{64}: exists /m);
+    assert.match(output, /^manifest-sha256:[0-9a-f]{64}: already exists /m);
     assert.deepEqual(open.requests().slice(before).filter((line) => !line.startsWith("HEAD ")), []);
   });
 

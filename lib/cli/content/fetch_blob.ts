@@ -1,0 +1,13 @@
+/** `ctr content fetch-blob` */
+import { requiredTwo } from "../arguments.ts";
+import type { Call } from "../command.ts";
+import { parseDigest } from "./digest.ts";
+import { repositoryOf } from "./registry.ts";
+import { printBlob } from "./verified.ts";
+
+export async function run(call: Call): Promise<void> {
+  const [name, ...digests] = requiredTwo(call, "a repository", "a digest");
+  const wanted = digests.map(parseDigest);
+  await using repository = await repositoryOf(call.flags, name);
+  for (const digest of wanted) await printBlob(repository.remote(), digest, call.globals.signal);
+}
