@@ -13,6 +13,7 @@ export {
 } from "./restart_policy.ts";
 export { userIn } from "./rootfs_user.ts";
 export { defaultSpec, type Linux, type ProcessSpec, type Spec, type SpecMount } from "./spec.ts";
+export { withUserNamespace } from "./user_namespace.ts";
 export { lookUpUser, type User } from "./users.ts";
 
 /** The type URL of a spec in a container's record. */

@@ -20,6 +20,7 @@ import { logLabels } from "./log.ts";
 import { restartLabelsOf } from "./restart.ts";
 import { specOf } from "./spec.ts";
 import type { Start } from "./start.ts";
+import { mappingsFrom, prepareFor } from "./user_namespace.ts";
 
 /** Where a container's files come from. */
 interface Source {
@@ -33,6 +34,7 @@ interface Source {
 export async function createContainer(daemon: Daemon, call: Call): Promise<Start> {
   const [from = "", id = "", ...args] = call.args;
   const { flags } = call;
+  mappingsFrom(flags);
   if (flags.on("rootfs")) return await createOnDirectory(daemon, call, from, id, args);
   const source = await sourceOf(daemon, call, await imageToRun(daemon, call, from));
   const snapshotter = flags.text("snapshotter") || defaultSnapshotter;
@@ -40,7 +42,8 @@ export async function createContainer(daemon: Daemon, call: Call): Promise<Start
   await using lease = await createLease(daemon);
   const snapshots = daemon.stub(SnapshotsDefinition, { lease: lease.id });
   const labels = parseLabels(flags.list("snapshotter-label"));
-  const { mounts } = await snapshots.prepare({ snapshotter, key: id, parent: source.parent, labels });
+  const snapshot = { snapshotter, key: id, parent: source.parent, labels };
+  const mounts = await prepareFor(daemon, flags, snapshot, lease.id);
   try {
     const context = { namespace: daemon.globals.namespace, id, rootfs: mounts };
     const spec = await specOf(flags, context, source.config, args);
@@ -51,7 +54,6 @@ export async function createContainer(daemon: Daemon, call: Call): Promise<Start
       spec,
       source.config,
     );
-    const snapshot = { snapshotter, key: id };
     return { id, labels, rootfs: mounts, terminal: spec.process.terminal === true, snapshot };
   } catch (error) {
     await snapshots.remove({ snapshotter, key: id }).catch(() => {});

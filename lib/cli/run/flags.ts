@@ -67,6 +67,23 @@ export const containerFlags: readonly Flag[] = [
   { name: "rootfs", usage: "use custom rootfs that is not managed by a snapshotter" },
   { name: "rootfs-propagation", value: "value", usage: "set the propagation of the container rootfs" },
   { name: "cgroup", value: "path", usage: 'cgroup path (to disable use of cgroup, set to "" explicitly)' },
+  {
+    name: "uidmap",
+    value: "container-uid:host-uid:length",
+    many: true,
+    usage: "run inside a user namespace with the specified UID mapping range",
+  },
+  {
+    name: "gidmap",
+    value: "container-gid:host-gid:length",
+    many: true,
+    usage: "run inside a user namespace with the specified GID mapping range",
+  },
+  {
+    name: "remap-labels",
+    usage:
+      "have the snapshotter map the files' owners, by idmapped mounts if it can, instead of copying files",
+  },
   { name: "platform", value: "value", usage: "run image for specific platform" },
   { name: "pull", value: "when", usage: "pull the image when it is missing, or never", default: "missing" },
 ];

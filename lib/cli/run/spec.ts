@@ -25,9 +25,11 @@ import {
   withReadonlyRootfs,
   withRlimit,
   withTerminal,
+  withUserNamespace,
 } from "../../oci/mod.ts";
 import { type Flags, usageError } from "../command.ts";
 import { parseExact } from "../process/json.ts";
+import { mappingsFrom } from "./user_namespace.ts";
 
 /** The spec of a container: `--config`, or the defaults, the image's wishes, and what the flags say. */
 export async function specOf(
@@ -36,6 +38,7 @@ export async function specOf(
   image: ImageConfig,
   args: readonly string[],
 ): Promise<Spec> {
+  const mappings = mappingsFrom(flags);
   if (flags.text("config")) return parseExact(await Deno.readTextFile(flags.text("config")));
   // A user given by flag takes the place of the image's, which need not even exist.
   const config = flags.text("user") ? { ...image, User: flags.text("user") } : image;
@@ -45,6 +48,7 @@ export async function specOf(
     ...containerOptions(flags),
     ...resourceOptions(flags),
     ...privilegeOptions(flags),
+    ...mappings ? [withUserNamespace(mappings)] : [],
   ]);
   if (spec.process.args.length === 0) throw usageError("no command given, and the image has none");
   return spec;

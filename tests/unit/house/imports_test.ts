@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
  */
 const floors: string[][] = [
   ["api", "errors.ts", "fault.ts", "labels.ts", "scope.ts", "version.ts"],
+  ["id_mappings.ts"],
   ["sys"],
   ["rpc", "filters"],
   ["content", "snapshots", "archive", "remotes", "oci"],
