@@ -17,6 +17,7 @@ import { parseLabels } from "../output/labels.ts";
 import { hostPlatform, parsePlatform } from "../output/platforms.ts";
 import { imageToRun } from "./image.ts";
 import { logLabels } from "./log.ts";
+import { checkNetworkFlags, extensionsOf } from "./network.ts";
 import { restartLabelsOf } from "./restart.ts";
 import { specOf } from "./spec.ts";
 import type { Start } from "./start.ts";
@@ -35,6 +36,7 @@ export async function createContainer(daemon: Daemon, call: Call): Promise<Start
   const [from = "", id = "", ...args] = call.args;
   const { flags } = call;
   mappingsFrom(flags);
+  await checkNetworkFlags(flags);
   if (flags.on("rootfs")) return await createOnDirectory(daemon, call, from, id, args);
   const source = await sourceOf(daemon, call, await imageToRun(daemon, call, from));
   const snapshotter = flags.text("snapshotter") || defaultSnapshotter;
@@ -47,14 +49,14 @@ export async function createContainer(daemon: Daemon, call: Call): Promise<Start
   try {
     const context = { namespace: daemon.globals.namespace, id, rootfs: mounts };
     const spec = await specOf(flags, context, source.config, args);
-    const labels = await createRecord(
+    const record = await createRecord(
       daemon,
       call,
       { id, image: source.image, snapshotter, snapshotKey: id },
       spec,
       source.config,
     );
-    return { id, labels, rootfs: mounts, terminal: spec.process.terminal === true, snapshot };
+    return { id, ...record, rootfs: mounts, terminal: spec.process.terminal === true, snapshot };
   } catch (error) {
     await snapshots.remove({ snapshotter, key: id }).catch(() => {});
     throw error;
@@ -81,8 +83,8 @@ async function createOnDirectory(
   const context = { namespace: daemon.globals.namespace, id, rootfs: [rootfs] };
   const spec = await specOf(call.flags, context, {}, args);
   if (!call.flags.text("config")) spec.root.path = path;
-  const labels = await createRecord(daemon, call, { id }, spec, {});
-  return { id, labels, rootfs: [], terminal: spec.process.terminal === true };
+  const own = await createRecord(daemon, call, { id }, spec, {});
+  return { id, ...own, rootfs: [], terminal: spec.process.terminal === true };
 }
 
 async function createRecord(
@@ -91,7 +93,7 @@ async function createRecord(
   record: Partial<Container>,
   spec: unknown,
   config: ImageConfig,
-): Promise<Record<string, string>> {
+): Promise<Pick<Container, "labels" | "extensions">> {
   const options = complete(Options, {
     binaryName: flags.text("runc-binary"),
     root: flags.text("runc-root"),
@@ -110,7 +112,8 @@ async function createRecord(
     },
     runtime: { name: flags.text("runtime"), options: anyOf("containerd.runc.v1.Options", Options, options) },
     spec: anyJson(specUrl, spec),
+    extensions: await extensionsOf(flags),
   });
   await daemon.stub(ContainersDefinition).create({ container });
-  return container.labels;
+  return container;
 }

@@ -36,6 +36,17 @@ export const containerFlags: readonly Flag[] = [
     many: true,
     usage: "additional container mount (e.g. type=bind,src=/tmp,dst=/host,options=rbind:ro)",
   },
+  {
+    name: "cni",
+    usage: "enable cni networking for the container (NETCONFPATH and CNI_PATH name other directories)",
+  },
+  {
+    name: "publish",
+    short: "p",
+    value: "host:container",
+    many: true,
+    usage: "have a port of the host lead to one of the container: 8080:80, 127.0.0.1:53:53/udp (needs --cni)",
+  },
   { name: "net-host", usage: "enable host networking for the container" },
   { name: "privileged", usage: "run privileged container" },
   { name: "read-only", usage: "set the containers filesystem as readonly" },

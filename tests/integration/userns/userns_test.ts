@@ -170,6 +170,19 @@ Deno.test("a container with a user namespace", async (t) => {
     assert.doesNotMatch((await ours.ctr(["snapshots", "ls"])).stdout, /wrong/);
   });
 
+  await t.step("a mount that runc can't map is not mounted as it is", async () => {
+    // Debian 12's runc is 1.1.
+    for (const option of ["idmap", "ridmap"]) {
+      const mount = ["--mount", `type=bind,src=/etc,dst=/host,options=rbind:${option}`];
+      const { code, stderr } = await ours.ctr(["run", "--rm", ...maps, ...mount, image, "idmap", "true"]);
+      assert.equal(code, 1);
+      assert.match(
+        stderr,
+        /idmapped mount on \/host: \S+runc \(runc version 1\.1\S+\) has none; .*: not implemented/,
+      );
+    }
+  });
+
   await t.step("owners without an id are named, and nothing stays", async () => {
     const before = (await ours.ctr(["snapshots", "ls"])).stdout;
     const flags = ["--uidmap", "0:800000:1000", "--gidmap", "0:800000:65536"];

@@ -9,7 +9,7 @@ const floors: string[][] = [
   ["id_mappings.ts"],
   ["sys"],
   ["rpc", "filters"],
-  ["content", "snapshots", "archive", "remotes", "oci"],
+  ["content", "snapshots", "archive", "remotes", "oci", "cni"],
   ["events", "shim"],
   ["metadata"],
   ["images", "mounts"],
