@@ -93,6 +93,8 @@ export async function attachNetwork(
   const { dirs, cache, ports = [] } = wishes;
   const capabilityArgs = ports.length ? { portMappings: ports } : {};
   const containerId = nameFor(namespace, id);
+  // What an earlier task has had, if nobody gave it back: plugins refuse to give twice.
+  await detach(containerId, { dirs, cache, signal });
   await attach(network, { containerId, netns }, { dirs, cache, signal, capabilityArgs });
   let fd: number | undefined = openFd(netns, Access.READ);
   return {

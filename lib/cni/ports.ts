@@ -11,7 +11,8 @@ export interface PortMapping {
 
 /** `[ADDRESS:]HOST:CONTAINER[/tcp|udp|sctp]`. Throws InvalidArgument. */
 export function parsePort(text: string): PortMapping {
-  const parts = /^(?:(\[[0-9a-fA-F:.]+\]|[0-9.]+):)?(\d{1,5}):(\d{1,5})(?:\/(tcp|udp|sctp))?$/.exec(text);
+  const parts = /^(?:(\[[0-9a-fA-F:.]+\]|\d+\.\d+\.\d+\.\d+):)?(\d{1,5}):(\d{1,5})(?:\/(tcp|udp|sctp))?$/
+    .exec(text);
   const [hostPort, containerPort] = [Number(parts?.[2]), Number(parts?.[3])];
   const isPort = (port: number) => port > 0 && port < 65536;
   if (!parts || !isPort(hostPort) || !isPort(containerPort)) {

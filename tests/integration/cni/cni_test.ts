@@ -71,6 +71,17 @@ Deno.test("networks by CNI", async (t) => {
     assert.deepEqual(await bench.left(), []);
   });
 
+  await t.step("what an earlier task has had is given back when the next one starts", async () => {
+    await bench.must("run", "-d", "--cni", image, "again", "true");
+    await bench.must("tasks", "wait", "again");
+    // Somebody who knows nothing of it.
+    assert.equal((await bench.daemon.goCtr(["tasks", "rm", "again"])).code, 0);
+    assert.ok((await bench.left()).includes("testnet-default-again-eth0"));
+    await bench.must("tasks", "start", "again");
+    assert.deepEqual(await bench.left(), []);
+    await bench.must("rm", "again");
+  });
+
   // What plugins are told, in a file for each call; the result is passed on.
   const spy = `
     n=$(ls "$DIR" | wc -l); config=$(cat); printf '%s' "$config" >"$DIR/$n"
