@@ -1,10 +1,13 @@
-/** Labels of containers that are orders: an image can't set them (see lib/oci/image_config.ts). */
+/** Labels (and one extension) of containers that are orders: an image can't set them (see lib/oci/image_config.ts). */
 
 /** Where the output goes: a URI. */
 export const logLabel = "longshore.dev/log-uri";
 
 /** The signal by which the process is asked to end; from the image's config. */
 export const stopSignalLabel = "io.containerd.image.config.stop-signal";
+
+/** The extension of a container's record by which Go's ctr and ours know that it has a network by CNI. */
+export const networkExtension = "ctr.cni-containerd.metadata";
 
 const prefix = "containerd.io/restart.";
 

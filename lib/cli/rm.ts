@@ -15,7 +15,7 @@ export async function run(call: Call): Promise<void> {
   const ids = flags.on("all") ? await allIn(daemon) : named;
   await forAll(ids, async (id) => {
     if (flags.on("force")) await stopTask(daemon, id, { patience: 0 });
-    await removeContainer(daemon, id, { snapshot: "remove" });
+    await removeContainer(daemon, id, { snapshot: "remove", force: flags.on("force") });
   });
 }
 

@@ -16,13 +16,16 @@ import {
   type SpecOption,
   specUrl,
   withImageConfig,
+  withUserNamespace,
 } from "../oci/mod.ts";
+import type { IdMappings } from "../id_mappings.ts";
 import { anyJson } from "../rpc/any.ts";
 import { type CallOptions, complete } from "../rpc/service.ts";
 import type { CommitOptions } from "./commit.ts";
 import type { Image } from "./image.ts";
 import { type Io, noIo } from "./io.ts";
 import { createLease } from "./lease.ts";
+import { prepareRemapped } from "./remapped_snapshot.ts";
 import type { Services } from "./services.ts";
 import { Task } from "./task.ts";
 
@@ -40,6 +43,11 @@ export interface ContainerOptions extends CallOptions {
   readonly snapshot?: string;
   readonly snapshotter?: string;
   readonly runtime?: string;
+  /**
+   * A user namespace of its own. Its files are copied for it, or with `byLabels` mapped by the snapshotter: see
+   * {@linkcode prepareRemapped}.
+   */
+  readonly userNamespace?: IdMappings & { readonly byLabels?: boolean };
   readonly labels?: Record<string, string>;
   /** Changes to the default spec, in order. */
   readonly spec?: SpecOption[];
@@ -50,8 +58,16 @@ export async function createContainer(
   services: Services,
   namespace: string,
   id: string,
-  { image, args, snapshotter = "overlayfs", runtime = defaultRuntime, labels, spec: options = [], ...given }:
-    ContainerOptions,
+  {
+    image,
+    args,
+    snapshotter = "overlayfs",
+    runtime = defaultRuntime,
+    userNamespace,
+    labels,
+    spec: options = [],
+    ...given
+  }: ContainerOptions,
 ): Promise<Container> {
   const { snapshot: snapshotKey = id, ...call } = given;
   const snapshots = services.stub(SnapshotsDefinition);
@@ -59,17 +75,26 @@ export async function createContainer(
   // Until the record is there nothing but a lease keeps a collection from taking the snapshot.
   await using lease = image && !call.lease ? await createLease(services, call) : undefined;
   const held = { ...call, lease: call.lease ?? lease?.id };
-  const rootfs = image
-    ? (await snapshots.prepare({ snapshotter, key: snapshotKey, parent: await image.chainId() }, held)).mounts
-    : [];
+  const prepare = async (parent: string) => {
+    const request = { snapshotter, key: snapshotKey, parent };
+    if (!userNamespace) return (await snapshots.prepare(request, held)).mounts;
+    const { byLabels, ...mappings } = userNamespace;
+    return await prepareRemapped(services, { ...request, mappings, byLabels }, held);
+  };
+  const rootfs = image ? await prepare(await image.chainId()) : [];
   try {
     const fromImage = image ? [withImageConfig(config, args)] : [];
-    const spec = await makeSpec({ namespace, id, rootfs }, [...fromImage, ...options]);
-    const own = { ...containerLabels(config), [stopSignalLabel]: config.StopSignal ?? "SIGTERM", ...labels };
+    const own = userNamespace ? [withUserNamespace(userNamespace)] : [];
+    const spec = await makeSpec({ namespace, id, rootfs }, [...fromImage, ...options, ...own]);
+    const ownLabels = {
+      ...containerLabels(config),
+      [stopSignalLabel]: config.StopSignal ?? "SIGTERM",
+      ...labels,
+    };
     const container = complete(ContainerRecord, {
       id,
       image: image?.name ?? "",
-      labels: own,
+      labels: ownLabels,
       runtime: { name: runtime, options: undefined },
       spec: anyJson(specUrl, spec),
       ...(image ? { snapshotter, snapshotKey } : {}),

@@ -4,7 +4,8 @@ import { DiffDefinition } from "../api/services/diff/v1/diff.ts";
 import { Kind, SnapshotsDefinition } from "../api/services/snapshots/v1/snapshots.ts";
 import type { Descriptor } from "../api/types/descriptor.ts";
 import type { Mount } from "../api/types/mount.ts";
-import { Code, invalidArgument, isError } from "../errors.ts";
+import { Code, failedPrecondition, invalidArgument, isError } from "../errors.ts";
+import { mappingLabels } from "../id_mappings.ts";
 import type { CallOptions } from "../rpc/service.ts";
 import type { Services } from "./services.ts";
 
@@ -33,7 +34,13 @@ export async function diffSnapshot(
   { snapshotter = "overlayfs", before, mediaType = "", ref = "", labels = {}, sourceDate, ...call }:
     DiffOptions,
 ): Promise<Descriptor> {
-  const { parent } = (await services.stub(SnapshotsDefinition).stat({ snapshotter, key }, call)).info!;
+  const { parent, labels: own } = (await services.stub(SnapshotsDefinition).stat({ snapshotter, key }, call))
+    .info!;
+  if (own[mappingLabels.uids]) {
+    throw failedPrecondition(
+      `snapshot ${key} maps the owners of its files: a layer of it would have wrong ones`,
+    );
+  }
   const below = before ?? parent;
   const sourceDateEpoch = epoch(sourceDate);
   const make = async (left: Mount[], right: Mount[]) => {

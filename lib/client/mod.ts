@@ -37,6 +37,7 @@ export {
   type RepairResponse,
   RepairResponse_Step as RepairStep,
 } from "./maintenance.ts";
+export { type Attached, attachNetwork, detachNetwork, type NetworkWishes, networkWishes } from "./network.ts";
 export { type Credentials, type PullOptions } from "./pull.ts";
 export type { PushOptions } from "./push.ts";
 export type { Restored, RestoreOptions } from "./restore.ts";

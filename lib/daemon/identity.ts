@@ -45,7 +45,11 @@ function plugins(
       root: `${config.root}/content`,
       logs: logsBelow(config.root),
     }),
-    ...Array.from(roots, ([name, root]) => plugin("io.containerd.snapshotter.v1", name, { root })),
+    ...Array.from(roots, ([name, root]) => ({
+      ...plugin("io.containerd.snapshotter.v1", name, { root }),
+      // By labels, see lib/id_mappings.ts: clients that don't find it here change owners themselves.
+      capabilities: ["remap-ids"],
+    })),
     ...Array.from(skipped, ([name, why]) => withoutLoad(plugin("io.containerd.snapshotter.v1", name), why)),
     plugin("io.containerd.metadata.v1", "bolt", { policy: "shared" }),
     plugin("io.containerd.gc.v1", "scheduler"),

@@ -16,12 +16,17 @@ export function inUseBy(mountinfo: string): (path: string) => boolean {
     if (isDeep(root)) ends.push(root);
     const options = unescape(source.split(" ").slice(2).join(" "));
     for (const word of options.split(/[,:=]/)) {
-      if (word.startsWith("/")) whole.add(word);
+      const shown = mappedPlace.exec(word)?.[1];
+      if (shown) ends.push(shown);
+      else if (word.startsWith("/")) whole.add(word);
       else if (isDeep(`/${word}`)) ends.push(`/${word}`);
     }
   }
   return (path) => whole.has(path) || ends.some((end) => path.endsWith(end));
 }
+
+/** Where lib/sys showed a layer while it mounted it with other owners; the layer's own path ends in the same way. */
+const mappedPlace = /^\/run\/\.l[0-9a-z]+(\/.+\/.+)$/;
 
 /** A layer's directory is `<number>/fs`: what has fewer parts is none. */
 const isDeep = (path: string) => path.split("/").length > 2;

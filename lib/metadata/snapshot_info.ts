@@ -1,7 +1,8 @@
 /** Records of snapshots as messages, and their fields for filters. */
 import { type Info, Kind } from "../api/services/snapshots/v1/snapshots.ts";
-import { fromMillis } from "../rpc/timestamp.ts";
+import { fromMillis, nowMillis } from "../rpc/timestamp.ts";
 import { labelsField } from "./fields.ts";
+import { keptLabels, type Labels } from "./labels.ts";
 import type { SnapshotRecord } from "./schema.ts";
 
 const kinds = { view: Kind.VIEW, active: Kind.ACTIVE, committed: Kind.COMMITTED };
@@ -10,6 +11,17 @@ const kindNames: Record<number, string> = {
   [Kind.ACTIVE]: "active",
   [Kind.COMMITTED]: "committed",
 };
+
+/** The record of a snapshot that is made now. */
+export function newRecord(
+  id: string,
+  parent: string,
+  kind: SnapshotRecord["kind"],
+  labels: Labels,
+): SnapshotRecord {
+  const time = nowMillis();
+  return { id, parent, kind, labels: keptLabels(labels), createdAt: time, updatedAt: time };
+}
 
 /** The message of a record. */
 export function infoOf(name: string, record: SnapshotRecord): Info {

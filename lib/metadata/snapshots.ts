@@ -10,6 +10,7 @@ import type { Info } from "../api/services/snapshots/v1/snapshots.ts";
 import type { Mount } from "../api/types/mount.ts";
 import { alreadyExists, failedPrecondition, invalidArgument, notFound, unavailable } from "../errors.ts";
 import { faultPoint } from "../fault.ts";
+import { mappingsOf } from "../id_mappings.ts";
 import type { Publisher } from "../events/mod.ts";
 import { parseFilters } from "../filters/mod.ts";
 import { anyOf } from "../rpc/any.ts";
@@ -23,7 +24,7 @@ import { layersInUse } from "./layers_in_use.ts";
 import { holdByLease, releaseFromLease } from "./leases.ts";
 import { Numbers } from "./numbers.ts";
 import { type SnapshotRecord, snapshots } from "./schema.ts";
-import { fieldOf, infoOf } from "./snapshot_info.ts";
+import { fieldOf, infoOf, newRecord } from "./snapshot_info.ts";
 import { placeOf, sweepLayers } from "./sweep_layers.ts";
 
 /** A caller that prepares a snapshot names here the committed one that it wants to make of it. */
@@ -88,11 +89,11 @@ export class SnapshotStore {
     const driver = this.#driver(snapshotter);
     if (this.#find(this.#db, scope, snapshotter, key)) throw alreadyExists(`snapshot ${JSON.stringify(key)}`);
     const parents = this.#chain(this.#db, scope, snapshotter, parent);
+    const mappings = mappingsOf(labels);
     const id = String(await this.#numbers.next());
-    const time = nowMillis();
-    const record = { id, parent, kind, labels: keptLabels(labels), createdAt: time, updatedAt: time };
+    const record = newRecord(id, parent, kind, labels);
     return await this.#withDirectory(driver, id, async () => {
-      await driver.create(id, parents, kind);
+      await driver.create(id, parents, kind, mappings);
       await this.#db.write((tx) => {
         // By now the parent's name may stand for another snapshot than the one this was made on.
         if (this.#chain(tx, scope, snapshotter, parent)[0] !== parents[0]) {
@@ -100,7 +101,7 @@ export class SnapshotStore {
         }
         this.#add(tx, scope, snapshotter, key, record);
       });
-      return driver.mounts(id, parents, kind);
+      return driver.mounts(id, parents, kind, mappings);
     });
   }
 
@@ -114,13 +115,13 @@ export class SnapshotStore {
   /** How to mount an active snapshot or view. */
   mounts(scope: Scope, snapshotter: string, key: string): Mount[] {
     const driver = this.#driver(snapshotter);
-    const { id, parent, kind } = this.#get(this.#db, scope, snapshotter, key);
+    const { id, parent, kind, labels } = this.#get(this.#db, scope, snapshotter, key);
     if (kind === "committed") {
       throw failedPrecondition(
         `snapshot ${JSON.stringify(key)} is committed: only active ones and views are mounted`,
       );
     }
-    return driver.mounts(id, this.#chain(this.#db, scope, snapshotter, parent), kind);
+    return driver.mounts(id, this.#chain(this.#db, scope, snapshotter, parent), kind, mappingsOf(labels));
   }
 
   /** Directories of a snapshot and its parents, nearest first, where the snapshotter has layers as directories. */
@@ -292,9 +293,7 @@ export class SnapshotStore {
     const driver = this.#driver(snapshotter);
     await driver.commit(id, { sync });
     faultPoint("snapshot.sealed");
-    const time = nowMillis();
-    const times = { createdAt: time, updatedAt: time };
-    const record: SnapshotRecord = { id, parent, kind: "committed", labels: keptLabels(labels), ...times };
+    const record = newRecord(id, parent, "committed", labels);
     await this.#db.write((tx) => this.#add(tx, scope, snapshotter, name, record));
     this.#pending.delete(placeOf(snapshotter, id));
     this.#publishCommit(scope, snapshotter, name, "");

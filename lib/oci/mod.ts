@@ -26,6 +26,7 @@ export {
   type Spec,
   type SpecMount,
 } from "./spec.ts";
+export { withUserNamespace } from "./user_namespace.ts";
 export { lookUpUser, type User } from "./users.ts";
 
 /** The type URL of a spec in a container's record. */

@@ -8,8 +8,12 @@ export function userIn(mounts: readonly Mount[], user: string): Promise<User> {
   return withTempMount(mounts.map(readOnly), (dir) => lookUpUser(dir, user));
 }
 
-/** An overlay without its upper layer can't be changed, nor can its work directory be in use elsewhere. */
-function readOnly(mount: Mount): Mount {
+/**
+ * An overlay without its upper layer can't be changed, nor can its work directory be in use elsewhere. Who the files
+ * belong to doesn't matter here.
+ */
+function readOnly(given: Mount): Mount {
+  const mount = { ...given, options: given.options.filter((option) => !/^[ug]idmap=/.test(option)) };
   const options = (left: string[]) => ({ ...mount, options: [...left, "ro"] });
   if (mount.type !== "overlay") return options(mount.options.filter((option) => option !== "rw"));
   const lower = mount.options.find((option) => option.startsWith("lowerdir="))?.slice("lowerdir=".length) ??

@@ -2,6 +2,7 @@
  * The runtime spec: its shape, and that of a container nobody has said anything about, as containerd's clients
  * make it.
  */
+import type { IdMapping } from "../id_mappings.ts";
 
 import type { BlockIo } from "./blockio.ts";
 import type { Seccomp } from "./seccomp.ts";
@@ -66,6 +67,8 @@ export interface Linux {
   };
   cgroupsPath?: string;
   namespaces: { type: string; path?: string }[];
+  uidMappings?: readonly IdMapping[];
+  gidMappings?: readonly IdMapping[];
   devices?: {
     path: string;
     type: string;

@@ -1,16 +1,11 @@
 /** A task's bundle: the directory with config.json and rootfs from which runc makes the container. */
 import { alreadyExists } from "../errors.ts";
+import { type IdMapping, toHost } from "../id_mappings.ts";
 import { unmountAll } from "../sys/mod.ts";
 
 /** Where the bundle of a task lies. */
 export const bundlePath = (state: string, namespace: string, id: string) =>
   `${state}/tasks/${namespace}/${id}`;
-
-interface IdMapping {
-  containerID: number;
-  hostID: number;
-  size: number;
-}
 
 /**
  * Makes it: traversable by root only, or by the group that is root within the container's user namespace.
@@ -61,7 +56,7 @@ async function makeParents(path: string): Promise<void> {
 /** The host's number of the container's group 0, when it has a user namespace. */
 function rootGroup(spec: Uint8Array): number {
   const { linux } = JSON.parse(new TextDecoder().decode(spec)) as { linux?: { gidMappings?: IdMapping[] } };
-  return linux?.gidMappings?.find(({ containerID }) => containerID === 0)?.hostID ?? 0;
+  return toHost(linux?.gidMappings ?? [], 0) ?? 0;
 }
 
 const TRIES = 20;

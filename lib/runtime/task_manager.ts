@@ -31,6 +31,7 @@ import { readBootstrap } from "./bootstrap.ts";
 import { BuiltinShim } from "./builtin_shim.ts";
 import { ExternalShims, type LostTask } from "./external_shims.ts";
 import { type Checkpoints, storeCheckpoint, unpackCheckpoint } from "./checkpoints.ts";
+import { mountUnknown } from "./mapped_rootfs.ts";
 import { processOf } from "./process.ts";
 import { shimBinary } from "./runtime_name.ts";
 import { gatherStats, type TaskStats } from "./stats.ts";
@@ -110,6 +111,7 @@ export class TaskManager implements AsyncDisposable {
       const options = request.options?.typeUrl ? request.options : container.runtime?.options;
       const checkpoint = await unpackCheckpoint(this.#options.checkpoints, scope, request, place, signal);
       if (binary) await this.#external.start(place, { binary, options });
+      const rootfs = binary ? mountUnknown(request.rootfs, place.bundle) : request.rootfs;
       const { pid } = await this.#call(
         place,
         (stub) =>
@@ -117,7 +119,7 @@ export class TaskManager implements AsyncDisposable {
             {
               id,
               bundle: place.bundle,
-              rootfs: request.rootfs,
+              rootfs,
               terminal,
               stdin,
               stdout,

@@ -6,6 +6,7 @@ import { mountAll, unmountAll } from "../sys/mod.ts";
 import { type Container, newProcess } from "./container.ts";
 import { exited } from "./exit.ts";
 import { fileOf, writeRecord } from "./record.ts";
+import { refuseUnmapped } from "./mapped_mounts.ts";
 import { runRunc } from "./runc.ts";
 import { runtimeOf } from "./runtime.ts";
 import { publish, type Shim } from "./shim.ts";
@@ -38,6 +39,7 @@ async function make(shim: Shim, namespace: string, request: CreateTaskRequest): 
   const { id, bundle, rootfs: mounts, stdin, stdout, stderr, terminal } = request;
   const runtime = runtimeOf(shim.state, namespace, request.options);
   const facts = await readSpecFacts(bundle);
+  if (facts.mappedMounts.length) await refuseUnmapped(shim.reaper, runtime, facts.mappedMounts);
   const init = newProcess("", { stdin, stdout, stderr, terminal });
   const checkpoint = request.checkpoint || undefined;
   const container = { namespace, id, bundle, runtime, mounts, facts, init, execs: new Map(), checkpoint };

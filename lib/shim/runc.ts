@@ -95,7 +95,8 @@ export function tooOld(version: string): boolean {
 
 const shortVersion = (text: string) => /^runc version (\S+)/m.exec(text)?.[1] ?? text;
 
-async function versionOf(reaper: Reaper, path: string): Promise<string> {
+/** What a runtime says of its version. */
+export async function versionOf(reaper: Reaper, path: string): Promise<string> {
   const output: Pipe = pipe();
   try {
     setNonblocking(output.read);

@@ -8,19 +8,27 @@ export interface SpecFacts {
   readonly startHooks: boolean;
   /** Whether runc has something to do after the end. */
   readonly stopHooks: boolean;
+  /** Where mounts are that show other owners than are on disk. */
+  readonly mappedMounts: readonly string[];
 }
 
 interface Spec {
+  mounts?: { destination: string; options?: string[]; uidMappings?: unknown[]; gidMappings?: unknown[] }[];
   linux?: { namespaces?: { type: string; path?: string }[] };
   hooks?: { poststart?: unknown[]; startContainer?: unknown[]; poststop?: unknown[] };
 }
 
 /** Reads them. */
 export async function readSpecFacts(bundle: string): Promise<SpecFacts> {
-  const { linux, hooks }: Spec = JSON.parse(await Deno.readTextFile(`${bundle}/config.json`));
+  const { linux, hooks, mounts }: Spec = JSON.parse(await Deno.readTextFile(`${bundle}/config.json`));
   return {
     ownPids: (linux?.namespaces ?? []).some(({ type, path }) => type === "pid" && !path),
     startHooks: (hooks?.poststart ?? []).length > 0,
     stopHooks: (hooks?.poststop ?? []).length > 0,
+    mappedMounts: (mounts ?? []).filter(isMapped).map(({ destination }) => destination),
   };
 }
+
+const isMapped = ({ options, uidMappings, gidMappings }: NonNullable<Spec["mounts"]>[number]) =>
+  !!(uidMappings?.length || gidMappings?.length ||
+    options?.some((one) => one === "idmap" || one === "ridmap"));

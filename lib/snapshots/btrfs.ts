@@ -4,6 +4,7 @@
  */
 import type { Mount } from "../api/types/mount.ts";
 import { failedPrecondition } from "../errors.ts";
+import type { IdMappings } from "../id_mappings.ts";
 import {
   createSubvolume,
   isBtrfs,
@@ -13,6 +14,7 @@ import {
   syncFilesystem,
 } from "../sys/mod.ts";
 import { mountOf } from "./mount_table.ts";
+import { remapTree } from "./remap_tree.ts";
 import type { Snapshotter, Usage } from "./snapshotter.ts";
 import { exists, SubvolumeRemovals } from "./subvolumes.ts";
 import { changedUsage, diskUsage } from "./usage.ts";
@@ -46,21 +48,27 @@ class Btrfs implements Snapshotter {
   }
 
   /**
-   * A view shows its parent itself: it has a subvolume of its own only without one. What becomes a parent is
+   * A view shows its parent itself: it has a subvolume of its own only without one, or for other owners. What becomes a parent is
    * frozen first, whoever may have it mounted still; not when it is committed, since the record that says so
    * comes later, and may never come.
    */
-  async create(id: string, parents: readonly string[], kind: "active" | "view"): Promise<void> {
+  async create(
+    id: string,
+    parents: readonly string[],
+    kind: "active" | "view",
+    mappings?: IdMappings,
+  ): Promise<void> {
     // Numbers are given once: what is there already was left by somebody whose records are lost.
     await this.remove(id);
     const [parent] = parents;
     if (parent !== undefined) await setSubvolumeAccess(this.#path(parent), "ro");
     if (parent === undefined) await createSubvolume(this.#root, id);
-    else if (kind === "active") await snapshotSubvolume(this.#path(parent), this.#root, id);
+    else if (kind === "active" || mappings) await snapshotSubvolume(this.#path(parent), this.#root, id);
+    if (mappings) await remapTree(this.#path(id), mappings);
   }
 
-  mounts(id: string, parents: readonly string[], kind: "active" | "view"): Mount[] {
-    const shown = this.#path(kind === "view" ? parents[0] ?? id : id);
+  mounts(id: string, parents: readonly string[], kind: "active" | "view", mappings?: IdMappings): Mount[] {
+    const shown = this.#path(kind === "view" && !mappings ? parents[0] ?? id : id);
     const options = [`subvolid=${subvolumeId(shown)}`, ...(kind === "view" ? ["ro"] : [])];
     return [{ type: "btrfs", source: this.#device, target: "", options }];
   }

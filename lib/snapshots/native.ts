@@ -4,8 +4,10 @@
  * xfs), the whole size everywhere else.
  */
 import type { Mount } from "../api/types/mount.ts";
+import type { IdMappings } from "../id_mappings.ts";
 import { syncFilesystem } from "../sys/mod.ts";
 import { copyTree } from "./copy_tree.ts";
+import { remapTree } from "./remap_tree.ts";
 import { Removals } from "./removals.ts";
 import type { Snapshotter, Usage } from "./snapshotter.ts";
 import { diskUsage } from "./usage.ts";
@@ -30,18 +32,24 @@ class Native implements Snapshotter {
     return `${this.#root}/${id}`;
   }
 
-  /** A view shows its parent itself: it has a directory of its own only without one. */
-  async create(id: string, parents: readonly string[], kind: "active" | "view"): Promise<void> {
+  /** A view shows its parent itself: it has a directory of its own only without one, or for other owners. */
+  async create(
+    id: string,
+    parents: readonly string[],
+    kind: "active" | "view",
+    mappings?: IdMappings,
+  ): Promise<void> {
     // Numbers are given once: what is there already was left by somebody whose records are lost.
     await this.remove(id);
-    if (kind === "view" && parents.length) return;
+    if (kind === "view" && parents.length && !mappings) return;
     await Deno.mkdir(this.#path(id), { mode: 0o700 });
     if (parents.length) await copyTree(this.#path(parents[0]!), this.#path(id));
     else await Deno.chmod(this.#path(id), 0o755);
+    if (mappings) await remapTree(this.#path(id), mappings);
   }
 
-  mounts(id: string, parents: readonly string[], kind: "active" | "view"): Mount[] {
-    const shown = kind === "view" ? parents[0] ?? id : id;
+  mounts(id: string, parents: readonly string[], kind: "active" | "view", mappings?: IdMappings): Mount[] {
+    const shown = kind === "view" && !mappings ? parents[0] ?? id : id;
     const options = ["rbind", kind === "view" ? "ro" : "rw"];
     return [{ type: "bind", source: this.#path(shown), target: "", options }];
   }

@@ -13,6 +13,7 @@
  * Every implementation passes the suite in tests/ that is shared by all.
  */
 import type { Mount } from "../api/types/mount.ts";
+import type { IdMappings } from "../id_mappings.ts";
 
 /** Disk use of one snapshot, without what it shares with its parents. */
 export interface Usage {
@@ -25,10 +26,18 @@ export type Kind = "view" | "active" | "committed";
 
 export interface Snapshotter extends AsyncDisposable {
   readonly name: string;
-  /** Makes the disk side of an active snapshot or a view. */
-  create(id: string, parents: readonly string[], kind: "active" | "view"): Promise<void>;
-  /** How to mount it. Calling this changes nothing. */
-  mounts(id: string, parents: readonly string[], kind: "active" | "view"): Mount[];
+  /**
+   * Makes the disk side of an active snapshot or a view. With `mappings` its parents' files have other owners in it;
+   * InvalidArgument if an owner that has to be changed on disk has no id there.
+   */
+  create(
+    id: string,
+    parents: readonly string[],
+    kind: "active" | "view",
+    mappings?: IdMappings,
+  ): Promise<void>;
+  /** How to mount it, with the mappings that it was made with. Calling this changes nothing. */
+  mounts(id: string, parents: readonly string[], kind: "active" | "view", mappings?: IdMappings): Mount[];
   /** Syncs an active snapshot's data (unless `sync` is false) so that it may become a parent. */
   commit(id: string, options?: { sync?: boolean }): Promise<void>;
   /** Takes it away; its space may come free later. Nothing there is fine. */

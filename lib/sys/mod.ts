@@ -8,6 +8,7 @@ export * from "./pipe.ts";
 export * from "./process.ts";
 export * from "./pty.ts";
 export * from "./rootfs.ts";
+export { openMappedTree } from "./idmap.ts";
 export * from "./temp_mount.ts";
 export * from "./self.ts";
 export * from "./lock.ts";

@@ -1,6 +1,8 @@
 /** Mounting a container's root file system from what a snapshotter says, and unmounting it. */
 import type { Mount } from "../api/types/mount.ts";
 import { Code, CtrError } from "../errors.ts";
+import type { IdMappings } from "../id_mappings.ts";
+import { attachTree, mappedLower, openMappedTree, takeMappings } from "./idmap.ts";
 import { mountOverlayByParts } from "./mount_parts.ts";
 import { check, cstring, Errno, libc, SystemError } from "./libc.ts";
 
@@ -61,12 +63,52 @@ const ignored = new Set(["defaults", "loop"]);
 /** What mount(2) takes as options: a page, with the NUL. */
 const PAGE = 4095;
 
-/** Mounts each on `target` (below it where a mount names a target of its own), in order. */
+/**
+ * Mounts each on `target` (below it where a mount names a target of its own), in order. The options `uidmap=` and
+ * `gidmap=` (`container-id:host-id:length`, several with commas) show the files with other owners than are on disk.
+ */
 export function mountAll(mounts: readonly Mount[], target: string): void {
   for (const mount of mounts) mountOne(mount, mount.target ? `${target}/${mount.target}` : target);
 }
 
 function mountOne(mount: Mount, target: string): void {
+  const { mappings, rest } = takeMappings(mount.options);
+  const plain = { ...mount, options: [...rest] };
+  if (!mappings) mountPlain(plain, target);
+  else if (mount.type === "overlay") mountMappedOverlay(plain, target, mappings);
+  else mountMapped(plain, target, mappings);
+}
+
+/** A mount gets mappings only before it has a place: what is mounted makes way for a copy of itself. */
+function mountMapped(mount: Mount, target: string, mappings: IdMappings): void {
+  mountPlain(mount, target);
+  try {
+    const recursive = mount.options.includes("rbind");
+    const tree = openMappedTree(target, mappings, { recursive });
+    detach(target);
+    attachTree(tree, target);
+  } catch (error) {
+    quick.umount2(cstring(target), UMOUNT_NOFOLLOW | MNT_DETACH);
+    throw error;
+  }
+}
+
+/** In one go: who is killed in between leaves the mount of the lower directories. */
+function mountMappedOverlay(mount: Mount, target: string, mappings: IdMappings): void {
+  const lower = mount.options.find((option) => option.startsWith("lowerdir="));
+  if (!lower) throw new CtrError(Code.InvalidArgument, `mount overlay on ${target}: no lowerdir`);
+  const place = shortDirectory();
+  try {
+    const mapped = mappedLower(lower.slice("lowerdir=".length).split(":"), place, mappings);
+    const others = mount.options.filter((option) => option !== lower);
+    mountPlain({ ...mount, options: [...others, `lowerdir=${mapped.join(":")}`] }, target);
+  } finally {
+    quick.umount2(cstring(place), UMOUNT_NOFOLLOW | MNT_DETACH);
+    Deno.removeSync(place);
+  }
+}
+
+function mountPlain(mount: Mount, target: string): void {
   let bits = 0n;
   const rest: string[] = [];
   for (const option of mount.options) {
@@ -153,6 +195,10 @@ function call(source: string, target: string, type: string, bits: bigint, data: 
 
 const UMOUNT_NOFOLLOW = 8;
 const MNT_DETACH = 2;
+
+function detach(target: string): void {
+  check(quick.umount2(cstring(target), UMOUNT_NOFOLLOW | MNT_DETACH), `unmount ${target}`);
+}
 
 /** Takes away everything mounted at `target`; nothing there is fine. A busy mount is detached. */
 export async function unmountAll(target: string): Promise<void> {

@@ -13,6 +13,8 @@ export interface LongshoreOptions {
   config?: string;
   /** Environment added to the daemon's. */
   env?: Record<string, string>;
+  /** A network namespace (`ip netns`) for it and our ctr, in place of the host's. */
+  netns?: string;
   /** Done with its directory before it starts, which holds nothing yet: its root will be `root` in there. */
   prepare?: (dir: string) => Promise<void>;
 }
@@ -63,7 +65,14 @@ export class Longshore implements AsyncDisposable {
 
   /** Runs our ctr against it. */
   ctr(args: string[], options?: CommandOptions): Promise<Output> {
-    return run(ctrPath, ["--address", this.address, ...args], options);
+    const [command, ...rest] = this.#within([ctrPath, "--address", this.address, ...args]);
+    return run(command!, rest, options);
+  }
+
+  /** A command line in its network namespace. */
+  #within(words: string[]): string[] {
+    const { netns } = this.#options;
+    return netns ? ["nsenter", `--net=/run/netns/${netns}`, ...words] : words;
   }
 
   /** Runs Go's ctr against it. */
@@ -80,10 +89,12 @@ export class Longshore implements AsyncDisposable {
   /** Starts the daemon, ending the running one first (orderly). */
   async restart(): Promise<void> {
     await this.#server?.stop();
+    const places = ["--root", this.root, "--state", this.state, "--address", this.address];
+    const config = ["--config", this.#scratch.join("config.toml")];
+    const [command, ...args] = this.#within([ctrPath, "daemon", ...places, ...config]);
     this.#server = await Server.start({
-      command: ctrPath,
-      args: ["daemon", "--root", this.root, "--state", this.state, "--address", this.address]
-        .concat("--config", this.#scratch.join("config.toml")),
+      command: command!,
+      args,
       env: this.#options.env,
       log: this.#scratch.join("daemon.log"),
       ready: () => canConnect(this.address + ".ttrpc"),

@@ -3,22 +3,30 @@ import { type Container, ContainersDefinition } from "../../api/services/contain
 import { SnapshotsDefinition } from "../../api/services/snapshots/v1/snapshots.ts";
 import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
 import { type Process, Status } from "../../api/types/task/task.ts";
-import { Code, failedPrecondition, isError } from "../../errors.ts";
+import { Code, failedPrecondition, isError, messageOf } from "../../errors.ts";
 import type { Daemon } from "../connect.ts";
+import { complain } from "../output/print.ts";
+import { detachIfAttached } from "../run/network.ts";
 
 /**
  * Removes a container, and its snapshot unless that is to be kept. Throws FailedPrecondition while its
- * process lives.
+ * process lives. With `force` it goes also if a network can't be given back.
  */
 export async function removeContainer(
   daemon: Daemon,
   id: string,
-  { snapshot }: { snapshot: "keep" | "remove" },
+  { snapshot, force = false }: { snapshot: "keep" | "remove"; force?: boolean },
 ): Promise<void> {
   const containers = daemon.stub(ContainersDefinition);
   const { container } = await containers.get({ id });
   const task = await missing(daemon.stub(TasksDefinition).get({ containerId: id }));
   if (task?.process) await removeTask(daemon, id, task.process);
+  if (container) {
+    await detachIfAttached(daemon, container).catch((error) => {
+      if (!force) throw error;
+      complain(`container ${id} is removed, but not from its network: ${messageOf(error)}`);
+    });
+  }
   if (snapshot === "remove" && container) await removeSnapshot(daemon, container);
   await containers.delete({ id });
 }

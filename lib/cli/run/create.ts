@@ -16,10 +16,12 @@ import { parseLabels } from "../output/labels.ts";
 import { hostPlatform, parsePlatform } from "../output/platforms.ts";
 import { imageToRun } from "./image.ts";
 import { logLabels } from "./log.ts";
+import { checkNetworkFlags, extensionsOf } from "./network.ts";
 import { restartLabelsOf } from "./restart.ts";
 import { runtimeOf } from "./runtime.ts";
 import { specOf } from "./spec.ts";
 import type { Start } from "./start.ts";
+import { mappingsFrom, prepareFor } from "./user_namespace.ts";
 
 /** Where a container's files come from. */
 interface Source {
@@ -57,6 +59,8 @@ export function namedIn({ args, flags, path }: Call): Named {
 export async function createContainer(daemon: Daemon, call: Call): Promise<Start> {
   const { from, id, args } = namedIn(call);
   const { flags } = call;
+  mappingsFrom(flags);
+  await checkNetworkFlags(flags);
   if (from === undefined || flags.on("rootfs")) {
     return await createWithoutImage(daemon, call, { from, id, args });
   }
@@ -66,19 +70,19 @@ export async function createContainer(daemon: Daemon, call: Call): Promise<Start
   await using lease = await createLease(daemon);
   const snapshots = daemon.stub(SnapshotsDefinition, { lease: lease.id });
   const labels = parseLabels(flags.list("snapshotter-label"));
-  const { mounts } = await snapshots.prepare({ snapshotter, key: id, parent: source.parent, labels });
+  const snapshot = { snapshotter, key: id, parent: source.parent, labels };
+  const mounts = await prepareFor(daemon, flags, snapshot, lease.id);
   try {
     const context = { namespace: daemon.globals.namespace, id, rootfs: mounts };
     const spec = await specOf(flags, context, source.config, args);
-    const labels = await createRecord(
+    const record = await createRecord(
       daemon,
       call,
       { id, image: source.image.name, snapshotter, snapshotKey: id },
       spec,
       source,
     );
-    const snapshot = { snapshotter, key: id };
-    return { id, labels, rootfs: mounts, terminal: spec.process.terminal === true, snapshot };
+    return { id, ...record, rootfs: mounts, terminal: spec.process.terminal === true, snapshot };
   } catch (error) {
     await snapshots.remove({ snapshotter, key: id }).catch(() => {});
     throw error;
@@ -100,8 +104,8 @@ async function createWithoutImage(daemon: Daemon, call: Call, { from, id, args }
   const context = { namespace: daemon.globals.namespace, id, rootfs };
   const spec = await specOf(call.flags, context, undefined, args);
   if (path && !call.flags.text("config")) spec.root.path = path;
-  const labels = await createRecord(daemon, call, { id }, spec);
-  return { id, labels, rootfs: [], terminal: spec.process.terminal === true };
+  const record = await createRecord(daemon, call, { id }, spec);
+  return { id, ...record, rootfs: [], terminal: spec.process.terminal === true };
 }
 
 async function createRecord(
@@ -110,7 +114,7 @@ async function createRecord(
   record: Partial<Container>,
   spec: Spec,
   source?: Source,
-): Promise<Record<string, string>> {
+): Promise<Pick<Container, "labels" | "extensions">> {
   const logging = await logLabels(daemon, flags, record.id!);
   const container = complete(Container, {
     ...record,
@@ -122,12 +126,13 @@ async function createRecord(
     },
     runtime: await runtimeOf(flags),
     spec: anyJson(specUrl, spec),
+    extensions: await extensionsOf(flags),
   });
   await daemon.stub(ContainersDefinition).create({ container });
   if (flags.text("dump-config")) {
     await Deno.writeTextFile(flags.text("dump-config"), JSON.stringify(spec, null, 2));
   }
-  return container.labels;
+  return container;
 }
 
 /** Those of the image's config, and of its record; neither gives orders. */

@@ -40,6 +40,17 @@ export const containerFlags: readonly Flag[] = [
       "additional container mount (e.g. type=bind,src=/tmp,dst=/host,options=rbind:ro); bind if it has no " +
       "type, \\: for a colon in an option, quotes around a field with commas",
   },
+  {
+    name: "cni",
+    usage: "enable cni networking for the container (NETCONFPATH and CNI_PATH name other directories)",
+  },
+  {
+    name: "publish",
+    short: "p",
+    value: "host:container",
+    many: true,
+    usage: "have a port of the host lead to one of the container: 8080:80, 127.0.0.1:53:53/udp (needs --cni)",
+  },
   { name: "net-host", usage: "enable host networking for the container" },
   { name: "read-only", usage: "set the containers filesystem as readonly" },
   { name: "runtime", value: "value", usage: "runtime name", default: defaultRuntime },
@@ -68,6 +79,23 @@ export const containerFlags: readonly Flag[] = [
   {
     name: "sync-fs",
     usage: "of Go's ctr: unpacked files are on disk before they are used, with or without it",
+  },
+  {
+    name: "uidmap",
+    value: "container-uid:host-uid:length",
+    many: true,
+    usage: "run inside a user namespace with the specified UID mapping range",
+  },
+  {
+    name: "gidmap",
+    value: "container-gid:host-gid:length",
+    many: true,
+    usage: "run inside a user namespace with the specified GID mapping range",
+  },
+  {
+    name: "remap-labels",
+    usage:
+      "have the snapshotter map the files' owners, by idmapped mounts if it can, instead of copying files",
   },
   { name: "platform", value: "value", usage: "run image for specific platform" },
   ...privilegeFlags,

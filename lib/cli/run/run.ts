@@ -5,6 +5,7 @@ import { connect, type Daemon } from "../connect.ts";
 import { removeContainer, removeEnded } from "../containers/remove.ts";
 import { createContainer, namedIn } from "./create.ts";
 import { checkLogFlags } from "./log.ts";
+import { checkNetworkFlags, checkNetworkHere } from "./network.ts";
 import { checkRestartFlags } from "./restart.ts";
 import { startTask } from "./start.ts";
 
@@ -16,6 +17,8 @@ export async function run(call: Call): Promise<number> {
   }
   checkLogFlags(flags);
   checkRestartFlags(flags);
+  await checkNetworkFlags(flags);
+  await checkNetworkHere(flags);
   await using daemon = await connect(call);
   const checkpoint = await checkpointOf(daemon, flags.text("checkpoint"));
   const container = { ...await createContainer(daemon, call), checkpoint };
@@ -25,7 +28,7 @@ export async function run(call: Call): Promise<number> {
     code = await startTask(daemon, call, container);
   } catch (error) {
     // What went wrong first is what to tell.
-    await removeContainer(daemon, container.id, { snapshot: "remove" }).catch(() => {});
+    await removeContainer(daemon, container.id, { snapshot: "remove", force: true }).catch(() => {});
     throw error;
   }
   await removeEnded(daemon, container);

@@ -22,12 +22,14 @@ import {
   withShmSize,
   withTerminal,
   withUser,
+  withUserNamespace,
 } from "../../oci/mod.ts";
 import { type Flags, usageError } from "../command.ts";
 import { parseLabels } from "../output/labels.ts";
 import { size } from "./numbers.ts";
 import { privilegeOptions, refuseUnsupported } from "./privileges.ts";
 import { resourceOptions } from "./resources.ts";
+import { mappingsFrom } from "./user_namespace.ts";
 
 /** The spec of a container: `--config`, or the defaults, the image's wishes if there is one, and what the flags say. */
 export async function specOf(
@@ -37,6 +39,7 @@ export async function specOf(
   args: readonly string[],
 ): Promise<Spec> {
   refuseUnsupported(flags);
+  const mappings = mappingsFrom(flags);
   // Labels are annotations too, so that runtimes and hooks see them.
   const labels = withAnnotations(parseLabels(flags.list("label")));
   if (flags.text("config")) {
@@ -51,6 +54,7 @@ export async function specOf(
     ...resourceOptions(flags),
     ...privilegeOptions(flags),
     labels,
+    ...mappings ? [withUserNamespace(mappings)] : [],
   ]);
   if (spec.process.args.length === 0) throw usageError("no command given, and the image has none");
   return spec;

@@ -1,18 +1,23 @@
 /** Starting a container's task, and staying with it. */
+import type { Any } from "../../api/google/protobuf/any.ts";
 import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
 import type { Descriptor } from "../../api/types/descriptor.ts";
 import type { Mount } from "../../api/types/mount.ts";
-import { Code, isError } from "../../errors.ts";
+import { Code, isError, messageOf } from "../../errors.ts";
 import { logLabel } from "../../labels.ts";
 import type { Call } from "../command.ts";
 import type { Daemon } from "../connect.ts";
+import { complain } from "../output/print.ts";
 import { copyStdio, exitOf, follow } from "../process/follow.ts";
 import { openStdio } from "../process/stdio.ts";
+import { attachIfWanted } from "./network.ts";
 
 /** A container to be started. */
 export interface Start {
   readonly id: string;
   readonly labels: Record<string, string>;
+  /** Of its record: whether it wants a network. */
+  readonly extensions?: Record<string, Any>;
   readonly rootfs: Mount[];
   readonly terminal: boolean;
   /** Of a task that is to go on where another was. */
@@ -28,7 +33,7 @@ export interface Start {
 export async function startTask(
   daemon: Daemon,
   { flags }: Call,
-  { id, labels, rootfs, terminal, checkpoint }: Start,
+  { id, labels, extensions, rootfs, terminal, checkpoint }: Start,
 ): Promise<number> {
   const tasks = daemon.stub(TasksDefinition);
   const name = { containerId: id, execId: "" };
@@ -51,15 +56,21 @@ export async function startTask(
     terminal,
     checkpoint,
   });
+  let network: { detach(): Promise<void> } | undefined;
   try {
+    network = await attachIfWanted(daemon, { id, extensions }, pid);
     if (flags.text("pid-file")) await writePid(flags.text("pid-file"), pid);
     const exited = detach ? undefined : exitOf(daemon, name);
     await tasks.start(name);
     if (!exited) return 0;
     const code = await follow(daemon, stdio, name, exited);
+    // How the container ended is worth more; its record stays, for "ctr rm" to try again.
+    await network?.detach().catch((error) => complain(messageOf(error)));
     await tasks.delete({ containerId: id });
     return code;
   } catch (error) {
+    // What went wrong first is what to tell.
+    await network?.detach().catch(() => {});
     await abandon(daemon, id);
     throw error;
   }

@@ -13,11 +13,12 @@ export async function run(call: Call): Promise<number> {
   const [id] = required(call, "a container id");
   await using daemon = await connect(call);
   const { container } = await daemon.stub(ContainersDefinition).get({ id });
-  const { snapshotter, snapshotKey: key, spec, labels } = container!;
+  const { snapshotter, snapshotKey: key, spec, labels, extensions } = container!;
   const { mounts } = key
     ? await daemon.stub(SnapshotsDefinition).mounts({ snapshotter, key })
     : { mounts: [] };
   if (labels[restartLabels.stopped]) await markStopped(daemon, container!, "", {});
   const process = parseExact(new TextDecoder().decode(spec?.value)).process;
-  return await startTask(daemon, call, { id, labels, rootfs: mounts, terminal: process?.terminal === true });
+  const terminal = process?.terminal === true;
+  return await startTask(daemon, call, { id, labels, extensions, rootfs: mounts, terminal });
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { openOverlay } from "../../../lib/snapshots/mod.ts";
+import { mountAll, unmountAll } from "../../../lib/sys/mod.ts";
 import { must, Scratch } from "../../harness/mod.ts";
 import { snapshotterSuite } from "./suite.ts";
 
@@ -77,4 +78,35 @@ Deno.test("overlayfs: in a user namespace overlays have attributes of the user's
     await must("getfattr", ["-d", "-m", "user.overlay", "--absolute-names", `${below}/d`]),
     /opaque/,
   );
+});
+
+Deno.test("overlayfs: where the kernel can't show other owners, files are copied for them", async () => {
+  await using scratch = await Scratch.make();
+  const root = scratch.join("ram");
+  await Deno.mkdir(root);
+  await must("mount", ["-t", "ramfs", "ramfs", root]);
+  await using overlay = await openOverlay(`${root}/overlay`);
+  for (const [id, parents] of [["1", []], ["2", ["1"]]] as const) await overlay.create(id, parents, "active");
+  const files =
+    "cd $1; cp /bin/true setid; chown 7:8 setid; chmod 6755 setid; ln setid hard; ln -s x link; echo a >a";
+  await must("sh", ["-ec", files, "sh", `${root}/overlay/1/fs`]);
+  const ids = [{ containerID: 0, hostID: 100000, size: 1000 }];
+  const mappings = { uids: ids, gids: ids };
+  const target = scratch.join("target");
+  await Deno.mkdir(target);
+  for (const [id, kind] of [["3", "active"], ["4", "view"]] as const) {
+    await overlay.create(id, ["2", "1"], kind, mappings);
+    const mounts = overlay.mounts(id, ["2", "1"], kind, mappings);
+    assert.doesNotMatch(mounts[0]!.options.join(), /idmap/);
+    mountAll(mounts, target);
+    const shown = await must("stat", ["-c", "%n %a %u:%g", ".", "setid", "hard", "link", "a"], {
+      cwd: target,
+    });
+    assert.equal(
+      shown,
+      ". 755 100000:100000\nsetid 6755 100007:100008\nhard 6755 100007:100008\nlink 777 100000:100000\na 644 100000:100000\n",
+    );
+    await unmountAll(target);
+  }
+  assert.equal(await must("stat", ["-c", "%u:%g", `${root}/overlay/1/fs/setid`]), "7:8\n");
 });

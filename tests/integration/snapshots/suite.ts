@@ -114,6 +114,77 @@ export function snapshotterSuite(name: string, { open, prepare, copies }: Traits
     assert.equal(await bench.show("one", "cat d/a d/b; ls d"), "1\n1\na\nb\n");
   });
 
+  test("labels give a snapshot's files to the ids of a user namespace, and their parent's stay", async (bench) => {
+    await bench.layer("one", "", `${everyKind}; chown 9:9 .; touch gone`);
+    await bench.layer("two", "one", "rm gone; echo 2 >dir/added; chown 3:4 dir/added");
+    const before = await bench.show("two", listing);
+    const labels = {
+      "containerd.io/snapshot/uidmapping": "0:100000:1000",
+      "containerd.io/snapshot/gidmapping": "0:300000:1000",
+    };
+    const raise = (text: string) =>
+      text.replace(
+        / (\d+):(\d+) (?=\d+ \d+\.)/g,
+        (_, uid, gid) => ` ${100000 + Number(uid)}:${300000 + Number(gid)} `,
+      );
+    const withoutCaps = (text: string) => text.replace(/^security.capability=.*$|^caps .*$/gm, "");
+    // The same, but for owners; capabilities name the root whom they serve.
+    const mounts = await bench.store.prepare(scope, bench.name, "mapped", "two", labels);
+    const mapped = await bench.within(mounts, `${listing}; stat -c %u:%g . >&2`);
+    assert.equal(withoutCaps(mapped), withoutCaps(raise(before)));
+    assert.match(
+      await bench.within(mounts, "getcap -n caps"),
+      /cap_net_raw=ep \[rootid=100000\]|cap_net_raw=ep$/m,
+    );
+    const script =
+      "echo new >new; chown 100007:300007 new; echo more >>dir/small; stat -c %u:%g . new dir/small";
+    assert.equal(await bench.within(mounts, script), "100009:300009\n100007:300007\n100000:300000\n");
+    // What was written has those ids on disk, however often it is mounted.
+    const again = bench.store.mounts(scope, bench.name, "mapped");
+    assert.equal(
+      await bench.within(again, "stat -c %u:%g . new dir/small setid"),
+      "100009:300009\n100007:300007\n100000:300000\n100007:300008\n",
+    );
+    for (const parent of ["one", "two"]) {
+      const view = await bench.store.view(scope, bench.name, `view of ${parent}`, parent, labels);
+      assert.equal(await bench.within(view, "stat -c %u:%g setid"), "100007:300008\n");
+      await assert.rejects(bench.within(view, "touch x"), /Read-only/);
+    }
+    assert.equal(await bench.show("two", listing), before);
+  });
+
+  test("labels that map nothing right are refused, and leave nothing", async (bench) => {
+    await bench.layer("one", "", "touch a");
+    const ids = await bench.ids();
+    const wrong: [string, string | undefined, RegExp][] = [
+      ["0:1:0", "0:1:1", /a range of no ids/],
+      ["0:1:1,0:9:1", "0:1:1", /overlap in the container/],
+      ["0:1:1", undefined, /need each other/],
+      ["nonsense", "0:1:1", /write container-id/],
+    ];
+    for (const [uids, gids, why] of wrong) {
+      const labels = {
+        "containerd.io/snapshot/uidmapping": uids,
+        ...gids ? { "containerd.io/snapshot/gidmapping": gids } : {},
+      };
+      await assert.rejects(
+        bench.store.prepare(scope, bench.name, "wrong", "one", labels),
+        (error: unknown) => isError(error, Code.InvalidArgument) && why.test((error as Error).message),
+      );
+    }
+    const labels = {
+      "containerd.io/snapshot/uidmapping": "1:1:1",
+      "containerd.io/snapshot/gidmapping": "0:1:1",
+    };
+    await assert.rejects(
+      bench.store.prepare(scope, bench.name, "wrong", "one", labels),
+      (error: unknown) =>
+        isError(error, Code.FailedPrecondition) && / leave out/.test((error as Error).message),
+    );
+    await bench.store.sweep();
+    assert.deepEqual((await bench.ids()).sort(), ids.sort());
+  });
+
   test("deleted files and replaced directories stay away from the layers above", async (bench) => {
     await bench.layer("one", "", "mkdir -p d/sub e; touch d/x d/sub/y e/z f");
     await bench.layer("two", "one", "rm -r d/sub f; rm -r e; mkdir e; touch e/new");

@@ -6,10 +6,11 @@ import assert from "node:assert/strict";
  */
 const floors: string[][] = [
   ["api", "errors.ts", "fault.ts", "labels.ts", "scope.ts", "version.ts"],
+  ["id_mappings.ts"],
   ["sys"],
   ["rpc", "filters"],
   ["cgroups"],
-  ["content", "snapshots", "archive", "remotes", "oci"],
+  ["content", "snapshots", "archive", "remotes", "oci", "cni"],
   ["events", "shim"],
   ["metadata"],
   ["images", "mounts"],

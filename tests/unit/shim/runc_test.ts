@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { knowsMappedMounts } from "../../../lib/shim/mapped_mounts.ts";
 import { lastError, tooOld } from "../../../lib/shim/runc.ts";
 
 Deno.test("tooOld() refuses runc before 1.0 (CVE-2019-5736) and nothing else", () => {
@@ -9,6 +10,13 @@ Deno.test("tooOld() refuses runc before 1.0 (CVE-2019-5736) and nothing else", (
     assert.equal(tooOld(`runc version ${version}\n`), false, version);
   }
   assert.equal(tooOld("crun version 0.20\n"), false);
+});
+
+Deno.test("knowsMappedMounts() trusts everything but runc before 1.2", () => {
+  const versions = ["1.0.0", "1.1.5+ds1", "1.1.15", "1.2.0", "1.2.0-rc.1", "1.10.0", "2.0.0"];
+  const known = versions.map((version) => knowsMappedMounts(`runc version ${version}\n`));
+  assert.deepEqual(known, [false, false, false, true, true, true, true]);
+  assert.equal(knowsMappedMounts("crun version 1.8.1\n"), true);
 });
 
 Deno.test("lastError() finds the last error of a log, whatever else is in it", async () => {

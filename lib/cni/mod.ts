@@ -1,0 +1,5 @@
+/** Networks for containers by plugins of CNI, the Container Network Interface. */
+export { defaultNetwork, type NetworkConfig, parseNetwork } from "./config.ts";
+export { attach, checkPlugins, type CniOptions, type CniPlaces, detach } from "./network.ts";
+export type { PluginResult } from "./plugin.ts";
+export { parsePort, type PortMapping } from "./ports.ts";
