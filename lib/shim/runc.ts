@@ -14,6 +14,10 @@ export interface Runtime {
   readonly systemdCgroup: boolean;
   readonly noPivotRoot: boolean;
   readonly noNewKeyring: boolean;
+  /** Where CRIU works; in the bundle unless said. */
+  readonly criuWorkPath?: string;
+  /** Who owns the pipes that a process gets; root unless said. */
+  readonly io?: { readonly uid: number; readonly gid: number };
 }
 
 /** What a call of runc is about. */
