@@ -28,7 +28,7 @@ async function withDaemon(
     await ok(daemon, "images", "pull", image);
     await test(daemon, image, cgroup);
     assert.deepEqual(
-      await findLeaks({ path: `${state}/tasks`, cgroup, empty: [`${state}/tasks/default`] }),
+      await findLeaks({ path: `${state}/tasks`, cgroup, state }),
       [],
     );
   } finally {

@@ -5,6 +5,7 @@ import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
 import { type Process, Status } from "../../api/types/task/task.ts";
 import { Code, failedPrecondition, isError } from "../../errors.ts";
 import type { Daemon } from "../connect.ts";
+import { removeLeftFifos } from "../process/left_fifos.ts";
 
 /**
  * Removes a container, and its snapshot unless that is to be kept. Throws FailedPrecondition while its
@@ -44,6 +45,7 @@ async function removeTask(daemon: Daemon, containerId: string, task: Process): P
     );
   }
   await missing(daemon.stub(TasksDefinition).delete({ containerId }));
+  await removeLeftFifos(containerId, task);
 }
 
 async function removeSnapshot(daemon: Daemon, { snapshotter, snapshotKey }: Container): Promise<void> {
