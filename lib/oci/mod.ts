@@ -12,7 +12,14 @@ export {
   wantsStart,
 } from "./restart_policy.ts";
 export { userIn } from "./rootfs_user.ts";
-export { defaultSpec, type Linux, type ProcessSpec, type Spec, type SpecMount } from "./spec.ts";
+export {
+  defaultSpec,
+  type DeviceRule,
+  type Linux,
+  type ProcessSpec,
+  type Spec,
+  type SpecMount,
+} from "./spec.ts";
 export { lookUpUser, type User } from "./users.ts";
 
 /** The type URL of a spec in a container's record. */
