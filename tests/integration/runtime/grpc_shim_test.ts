@@ -8,7 +8,7 @@ import {
   startLongshore,
   startRegistry,
 } from "../../harness/mod.ts";
-import { findLeaks } from "../../harness/leaks.ts";
+import { cgroupRoots, findLeaks } from "../../harness/leaks.ts";
 
 const program = new URL("./grpc_shim.ts", import.meta.url).pathname;
 
@@ -87,4 +87,5 @@ Deno.test("a shim may speak gRPC: it runs containers, is found again by the next
   }
   await until("nothing is left", async () => (await findLeaks({ path: state, cgroup })).length === 0)
     .catch(async () => assert.deepEqual(await findLeaks({ path: state, cgroup }), []));
+  for (const dir of cgroupRoots(cgroup)) await Deno.remove(dir).catch(() => {});
 });
