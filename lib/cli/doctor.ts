@@ -1,11 +1,14 @@
 /** `ctr doctor`: what is wrong on this host, and what to do about it. */
+import { messageOf } from "../errors.ts";
 import type { Call } from "./command.ts";
 import { defaultSnapshotter } from "./flags.ts";
 import { print, printError } from "./output/print.ts";
 import { printTable } from "./output/table.ts";
 
 export async function run(call: Call): Promise<number> {
-  return call.flags.on("rebuild") ? await cure(call) : await look(call);
+  const { flags } = call;
+  if (flags.on("rebuild")) return await cure(call);
+  return flags.on("reap") ? await reap(call) : await look(call);
 }
 
 const given = ({ flags, globals }: Call) => {
@@ -28,6 +31,23 @@ async function look(call: Call): Promise<number> {
   ]);
   printTable(lines);
   return findings.some(({ level }) => level === "fail") ? 1 : 0;
+}
+
+/** Exit code 1 if something that is nobody's is still there. */
+async function reap(call: Call): Promise<number> {
+  const { examine } = await import("../daemon/mod.ts");
+  let failed = 0;
+  for (const { subject, text, reap } of await examine(given(call))) {
+    if (!reap) continue;
+    try {
+      await reap();
+      print(`reaped ${subject}: ${text}\n`);
+    } catch (error) {
+      failed = 1;
+      printError(`ctr: ${text}: ${messageOf(error)}\n`);
+    }
+  }
+  return failed;
 }
 
 async function cure(call: Call): Promise<number> {

@@ -156,13 +156,15 @@ export const commands: readonly Command[] = [
     name: "doctor",
     usage: "tell what is wrong on this host, and what to do about it",
     description:
-      "Changes nothing, unless told to. With --rebuild, while no daemon runs: makes the metadata of a root " +
+      "Changes nothing, unless told to. With --reap: ends and removes what belongs to nobody any more: tasks " +
+      "without a container, runc's state, shims, processes, cgroups and FIFOs. With --rebuild, while no daemon runs: makes the metadata of a root " +
       "anew from its blobs, when the file is lost or damaged. The old file and the snapshots are kept aside.",
-    examples: ["doctor", "doctor --rebuild --root /var/lib/longshore"],
+    examples: ["doctor", "doctor --reap", "doctor --rebuild --root /var/lib/longshore"],
     flags: [
       { name: "config", short: "c", value: "path", usage: "configuration file" },
       { name: "root", value: "path", usage: "directory of what is kept" },
       { name: "state", value: "path", usage: "directory of what is gone after a reboot" },
+      { name: "reap", usage: "end and remove what belongs to nobody any more" },
       { name: "rebuild", usage: "make lost metadata anew from the blobs" },
       { name: "force", usage: "with --rebuild: also if the metadata can be read" },
       snapshotterFlag,

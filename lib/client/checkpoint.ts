@@ -2,6 +2,7 @@
  * Checkpoints of containers: an image whose index has CRIU's files, the spec, the base image and what the container
  * had changed in it, as parts. Go's clients make and read the same.
  */
+import { createHash } from "node:crypto";
 import { Any } from "../api/google/protobuf/any.ts";
 import { type Container, ContainersDefinition } from "../api/services/containers/v1/containers.ts";
 import { ImagesDefinition } from "../api/services/images/v1/images.ts";
@@ -146,7 +147,9 @@ async function storeAny(
   call: CallOptions,
 ): Promise<Part> {
   const bytes = Any.encode(any).finish();
-  const digest = await content.write(`checkpoint-${crypto.randomUUID()}`, [bytes], call);
+  // Another checkpoint may have the same.
+  const expected = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+  const digest = await content.write(`checkpoint-${crypto.randomUUID()}`, [bytes], { ...call, expected });
   return { mediaType, digest, size: bytes.length };
 }
 

@@ -14,7 +14,7 @@ export async function makeFifos(
   terminal: "terminal" | "streams",
   parent?: string,
 ): Promise<Fifos> {
-  const base = parent || defaultParent();
+  const base = parent || fifoParent();
   await Deno.mkdir(base, { recursive: true, mode: 0o700 });
   const dir = await Deno.makeTempDir({ dir: base });
   const make = (name: string) => {
@@ -55,5 +55,6 @@ export function releaseFifos({ stdin, stdout, stderr }: Omit<Streams, "terminal"
   }
 }
 
-const defaultParent = () =>
+/** Where FIFOs are made unless said. */
+export const fifoParent = () =>
   Deno.uid() === 0 ? "/run/longshore/fifo" : `${Deno.env.get("XDG_RUNTIME_DIR") ?? "/tmp"}/longshore-fifo`;

@@ -1,7 +1,7 @@
 /**
  * Containers out of checkpoints. A checkpoint comes from anywhere, so it names and gives only what it is asked
- * for: it makes no image, brings no labels, and its spec gets no devices, mounts or hooks of the host that the
- * caller did not ask for.
+ * for: it makes no image, brings no labels, and gets nothing of the host that a container doesn't get by default,
+ * no devices, bind mounts or hooks say, unless the caller gives it that.
  */
 import { Any } from "../api/google/protobuf/any.ts";
 import {
@@ -12,11 +12,13 @@ import { DiffDefinition } from "../api/services/diff/v1/diff.ts";
 import { ImagesDefinition } from "../api/services/images/v1/images.ts";
 import { SnapshotsDefinition } from "../api/services/snapshots/v1/snapshots.ts";
 import type { Descriptor } from "../api/types/descriptor.ts";
+import { Options } from "../api/types/runc/options/oci.ts";
 import { Code, CtrError, failedPrecondition, invalidArgument, isError, notFound } from "../errors.ts";
 import type { Spec } from "../oci/mod.ts";
-import { anyJson } from "../rpc/any.ts";
+import { anyJson, anyOf, nameOf } from "../rpc/any.ts";
 import { type CallOptions, complete } from "../rpc/service.ts";
 import { CheckpointAnnotation, CheckpointType, layerPattern } from "./checkpoint_types.ts";
+import { wishesOf } from "./checkpoint_wishes.ts";
 import { ContentClient } from "./content.ts";
 import type { Container } from "./container.ts";
 import { Image } from "./image.ts";
@@ -30,6 +32,11 @@ export interface RestoreOptions extends CallOptions {
   readonly snapshotter?: string;
   /** Devices of the host that the container may have again. Throws FailedPrecondition if it had others. */
   readonly devices?: readonly string[];
+  /**
+   * It gets what else it wants of the host: hooks, bind mounts, capabilities, a runtime of its own. Throws
+   * FailedPrecondition if it wants such and isn't trusted.
+   */
+  readonly trusted?: boolean;
 }
 
 /** The parts of a checkpoint's index that matter here. */
@@ -137,12 +144,13 @@ async function makeContainer(
   id: string,
   checkpoint: CheckpointIndex,
   base: Image,
-  { rw, snapshotter = checkpoint.snapshotter, devices = [], ...asked }: RestoreOptions,
+  { rw, snapshotter = checkpoint.snapshotter, devices = [], trusted = false, ...asked }: RestoreOptions,
 ): Promise<void> {
   await using lease = await createLease(services, asked);
   const call = { ...asked, lease: lease.id };
   const content = new ContentClient(services);
-  const spec = specFor(id, await readAny(content, checkpoint.spec!), devices);
+  const runtime = await runtimeOf(content, checkpoint);
+  const spec = specFor(id, await readAny(content, checkpoint.spec!), { devices, trusted, runtime });
   const snapshots = services.stub(SnapshotsDefinition);
   const parent = await base.chainId();
   const { mounts } = await snapshots.prepare({ snapshotter, key: id, parent }, call).catch((error) => {
@@ -155,11 +163,10 @@ async function makeContainer(
       if (!diff) throw failedPrecondition("the checkpoint has no changed files: make it with --rw");
       await services.stub(DiffDefinition).apply({ diff, mounts }, call);
     }
-    const options = checkpoint.runtimeOptions && await readAny(content, checkpoint.runtimeOptions);
     const container = complete(ContainerRecord, {
       id,
       image: base.name,
-      runtime: { name: checkpoint.runtime, options },
+      runtime: { name: runtime.name, options: runtime.options && anyOf(OPTIONS, Options, runtime.options) },
       spec,
       snapshotter,
       snapshotKey: id,
@@ -180,8 +187,33 @@ async function readAny(content: ContentClient, { digest }: Descriptor): Promise<
   }
 }
 
+interface Runtime {
+  readonly name: string;
+  readonly options?: Options;
+}
+
+const OPTIONS = "containerd.runc.v1.Options";
+
+/** Its runtime. Of runc's options those are taken that say how it is to be called; not whose files or sockets it uses. */
+async function runtimeOf(
+  content: ContentClient,
+  { runtime: name, runtimeOptions }: CheckpointIndex,
+): Promise<Runtime> {
+  const any = runtimeOptions && await readAny(content, runtimeOptions);
+  if (!any || nameOf(any.typeUrl) !== OPTIONS) return { name };
+  const { binaryName, systemdCgroup, noPivotRoot, noNewKeyring } = Options.decode(any.value);
+  return { name, options: complete(Options, { binaryName, systemdCgroup, noPivotRoot, noNewKeyring }) };
+}
+
+/** What is for other programs to read, and may give something away. */
+const reserved = /^(cdi\.k8s\.io|run\.oci\.|containerd\.io|io\.containerd)/;
+
 /** The spec, with a cgroup of the new container's own: two containers in one would end each other. */
-function specFor(id: string, any: Any, devices: readonly string[]): Any {
+function specFor(
+  id: string,
+  any: Any,
+  { devices, trusted, runtime }: { devices: readonly string[]; trusted: boolean; runtime: Runtime },
+): Any {
   let spec: Spec;
   try {
     spec = JSON.parse(new TextDecoder().decode(any.value));
@@ -194,8 +226,14 @@ function specFor(id: string, any: Any, devices: readonly string[]): Any {
   if (unasked) {
     throw failedPrecondition(`the checkpoint's container had the device ${unasked.path}: ask for it`);
   }
+  const wishes = trusted ? [] : wishesOf(spec, runtime, devices);
+  if (wishes.length) {
+    throw failedPrecondition(
+      `the checkpoint wants ${wishes.join(", ")} of this host: give it that (--trust) only if you know it`,
+    );
+  }
   spec.annotations = Object.fromEntries(
-    Object.entries(spec.annotations ?? {}).filter(([key]) => !key.startsWith("cdi.k8s.io/")),
+    Object.entries(spec.annotations ?? {}).filter(([key]) => !reserved.test(key)),
   );
   return anyJson(any.typeUrl, spec);
 }

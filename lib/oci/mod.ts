@@ -21,6 +21,7 @@ export type { Seccomp, SeccompArg, SeccompRule } from "./seccomp.ts";
 export {
   type CpuLimits,
   defaultSpec,
+  type DeviceRule,
   type Linux,
   type ProcessSpec,
   type Spec,

@@ -14,6 +14,8 @@ export interface Bootstrap {
   readonly version: number;
   /** Path of its socket. */
   readonly socket: string;
+  readonly protocol?: "ttrpc" | "grpc";
+  /** Empty for one that somebody else has started, and ends. */
   readonly binary: string;
 }
 
@@ -33,13 +35,16 @@ export async function startShim(
   { binary, options }: { binary: string; options: Any | undefined },
   daemon: DaemonAddress,
 ): Promise<Bootstrap> {
-  // A shim opens it to write its log; containerd has a FIFO there, and writes what comes to its own log.
-  await Deno.writeFile(`${place.bundle}/log`, new Uint8Array(), { mode: 0o600 });
   const stdin = options?.typeUrl ? Any.encode(options).finish() : new Uint8Array();
   const said = new TextDecoder().decode(await run(place, binary, daemon, { args: ["start"], stdin }));
   const bootstrap = { ...parseAnswer(said.trim(), binary), binary };
-  await Deno.writeTextFile(`${place.bundle}/${FILE}`, JSON.stringify(bootstrap), { mode: 0o600 });
+  await writeBootstrap(place, bootstrap);
   return bootstrap;
+}
+
+/** Keeps it in the bundle. */
+export async function writeBootstrap({ bundle }: TaskPlace, bootstrap: Bootstrap): Promise<void> {
+  await Deno.writeTextFile(`${bundle}/${FILE}`, JSON.stringify(bootstrap), { mode: 0o600 });
 }
 
 /** Has the executable remove what a dead shim has left of a task; gives how the task ended. */
@@ -62,14 +67,32 @@ export async function readBootstrap(bundle: string): Promise<Bootstrap | undefin
   }
 }
 
-/** An address alone (version 2), or JSON with version, address and protocol. */
-function parseAnswer(said: string, binary: string): { version: number; socket: string } {
-  const { version = 2, address = said, protocol = "ttrpc" } = said.startsWith("{") ? JSON.parse(said) : {};
+/**
+ * Reads what `start` has printed: an address alone (version 2), or JSON with version, address and protocol. Throws
+ * Unimplemented for what is not ours to speak, naming `whose` it is.
+ */
+export function parseAnswer(said: string, whose: string): Omit<Bootstrap, "binary"> {
+  const { version = 2, address = said, protocol } = said.startsWith("{") ? parseJson(said, whose) : {};
   const socket = String(address).replace(/^unix:\/\//, "");
-  if (protocol !== "ttrpc" || !socket.startsWith("/") || version > NEWEST) {
-    throw unimplemented(`${binary} serves version ${version} by ${protocol} at ${JSON.stringify(address)}`);
+  const spoken = protocol || "ttrpc";
+  if (
+    spoken !== "ttrpc" && spoken !== "grpc" || !socket.startsWith("/") ||
+    typeof version !== "number" || version < 2 || version > NEWEST
+  ) {
+    throw unimplemented(`${whose} serves version ${version} by ${spoken} at ${JSON.stringify(address)}`);
   }
-  return { version, socket };
+  return { version, socket, protocol: spoken };
+}
+
+function parseJson(
+  said: string,
+  whose: string,
+): { version?: unknown; address?: unknown; protocol?: unknown } {
+  try {
+    return JSON.parse(said);
+  } catch {
+    throw new CtrError(Code.Unknown, `${whose} start: it says ${JSON.stringify(said.slice(0, 200))}`);
+  }
 }
 
 async function run(

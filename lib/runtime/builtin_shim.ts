@@ -14,6 +14,10 @@ export interface BuiltinShimOptions {
   readonly address: string;
   /** The command line that runs `ctr` with some arguments. */
   readonly command: (args: readonly string[]) => SelfCommand;
+  /** The cgroup for the shim; that of the daemon unless said. */
+  readonly cgroup?: string;
+  /** The only bundle that it is for; all below the state directory unless said. */
+  readonly bundle?: string;
   /** Called when the shim has died; the next call starts another. */
   readonly onLost?: () => void;
 }

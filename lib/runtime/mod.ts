@@ -1,4 +1,5 @@
 /** Tasks, as the daemon sees them. */
+export { removeBundle } from "./bundle.ts";
 export type { Checkpoints } from "./checkpoints.ts";
 export { Restarter, type RestarterOptions } from "./restarter.ts";
 export type { TaskStats } from "./stats.ts";

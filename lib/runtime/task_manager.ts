@@ -32,6 +32,8 @@ import { BuiltinShim } from "./builtin_shim.ts";
 import { ExternalShims, type LostTask } from "./external_shims.ts";
 import { type Checkpoints, storeCheckpoint, unpackCheckpoint } from "./checkpoints.ts";
 import { mountUnknown } from "./mapped_rootfs.ts";
+import { shimWish } from "./options.ts";
+import { OwnShims } from "./own_shims.ts";
 import { processOf } from "./process.ts";
 import { shimBinary } from "./runtime_name.ts";
 import { gatherStats, type TaskStats } from "./stats.ts";
@@ -65,12 +67,19 @@ interface Task extends TaskPlace {
 export class TaskManager implements AsyncDisposable {
   readonly #options: TaskManagerOptions;
   readonly #builtin: BuiltinShim;
+  readonly #own: OwnShims;
   readonly #external: ExternalShims;
   readonly #tasks = new Map<string, Task>();
 
   constructor(options: TaskManagerOptions) {
     this.#options = options;
     this.#builtin = new BuiltinShim({ command: selfCommand, ...options, onLost: () => this.#replaceShim() });
+    this.#own = new OwnShims({
+      command: selfCommand,
+      ...options,
+      // As with the others': somebody has to notice its end.
+      onLost: (task) => void this.#state({ ...task, shim: this.#own }).catch(tellOf(task)),
+    });
     this.#external = new ExternalShims({
       daemon: { grpc: options.address.replace(/\.ttrpc$/, ""), ttrpc: options.address },
       onLost: (task, end) => this.#lost(task, end),
@@ -95,12 +104,14 @@ export class TaskManager implements AsyncDisposable {
   ): Promise<api.CreateTaskResponse> {
     const { containerId: id, terminal, stdin, stdout, stderr } = request;
     const container = this.#options.containers.get(scope, id);
-    const binary = await shimBinary(container.runtime?.name ?? "");
+    const options = request.options?.typeUrl ? request.options : container.runtime?.options;
+    const { shimCgroup, taskApiAddress, taskApiVersion } = shimWish(options);
+    const binary = taskApiAddress ? undefined : await shimBinary(container.runtime?.name ?? "");
     const place = {
       namespace: scope.namespace,
       id,
       bundle: bundlePath(this.#options.state, scope.namespace, id),
-      shim: binary ? this.#external : this.#builtin,
+      shim: binary || taskApiAddress ? this.#external : shimCgroup ? this.#own : this.#builtin,
     };
     if (this.#tasks.has(keyOf(place))) throw alreadyExists(`task ${id}`);
     if (!container.spec?.value.length) throw invalidArgument(`container ${id} has no spec`);
@@ -108,10 +119,12 @@ export class TaskManager implements AsyncDisposable {
     faultPoint("task.bundle");
     this.#tasks.set(keyOf(place), place);
     try {
-      const options = request.options?.typeUrl ? request.options : container.runtime?.options;
       const checkpoint = await unpackCheckpoint(this.#options.checkpoints, scope, request, place, signal);
       if (binary) await this.#external.start(place, { binary, options });
-      const rootfs = binary ? mountUnknown(request.rootfs, place.bundle) : request.rootfs;
+      else if (taskApiAddress) await this.#external.join(place, taskApiAddress, taskApiVersion);
+      else if (shimCgroup) await this.#own.start(place, shimCgroup);
+      const foreign = binary || taskApiAddress;
+      const rootfs = foreign ? mountUnknown(request.rootfs, place.bundle) : request.rootfs;
       const { pid } = await this.#call(
         place,
         (stub) =>
@@ -316,6 +329,7 @@ export class TaskManager implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#tasks.size === 0) await this.#builtin.end();
     await this.#builtin[Symbol.asyncDispose]();
+    await this.#own[Symbol.asyncDispose]();
     await this.#external[Symbol.asyncDispose]();
   }
 
@@ -354,18 +368,25 @@ export class TaskManager implements AsyncDisposable {
     return answer;
   }
 
+  /** A task may have lost its container's record (a client can delete it): it must be possible to end it all the same. */
   #find(scope: Scope, id: string): Task {
-    this.#options.containers.get(scope, id);
     const place = this.#tasks.get(`${scope.namespace}/${id}`);
-    if (!place) throw notFound(`task ${id} not found`);
-    return place;
+    if (place) return place;
+    this.#options.containers.get(scope, id);
+    throw notFound(`task ${id} not found`);
   }
 
   async #restoreOne(place: TaskPlace): Promise<void> {
-    const shim = await readBootstrap(place.bundle) ? this.#external : this.#builtin;
+    const own = await this.#own.resume(place) ? this.#own : this.#builtin;
+    const shim = await readBootstrap(place.bundle) ? this.#external : own;
     const task = { ...place, shim };
     if (shim === this.#external && !await this.#external.resume(task)) return;
-    if (await this.#alive(task)) this.#tasks.set(keyOf(task), task);
+    // One whose shim can't be had just now is still there.
+    const alive = await this.#alive(task).catch((error) => {
+      tellOf(task)(error);
+      return true;
+    });
+    if (alive) this.#tasks.set(keyOf(task), task);
     else await this.#forget(task);
   }
 
@@ -385,10 +406,13 @@ export class TaskManager implements AsyncDisposable {
 
   async #forget(place: TaskPlace): Promise<void> {
     await this.#external.end(place);
+    await this.#own.end(place);
     faultPoint("task.forget");
     await removeBundle(place.bundle);
     this.#tasks.delete(keyOf(place));
   }
 }
 
+const tellOf = ({ id }: TaskPlace) => (error: unknown) =>
+  console.error(`no shim for task ${id}: ${messageOf(error)}`);
 const keyOf = ({ namespace, id }: TaskPlace) => `${namespace}/${id}`;

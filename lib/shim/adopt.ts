@@ -10,7 +10,7 @@ import { pidfdOpen, Ready, unmountAll } from "../sys/mod.ts";
 import { type Container, newProcess } from "./container.ts";
 import { exited } from "./exit.ts";
 import { hearOom } from "./oom.ts";
-import { readRecord, startTime, type TaskRecord } from "./record.ts";
+import { hasOwnShim, readRecord, startTime, type TaskRecord } from "./record.ts";
 import { runRunc } from "./runc.ts";
 import { runtimeOf } from "./runtime.ts";
 import type { Shim } from "./shim.ts";
@@ -19,19 +19,25 @@ import { readSpecFacts } from "./spec.ts";
 /** The exit code of a process whose own is not known. */
 const UNKNOWN = 255;
 
-/** Adopts every container that has a record below the state directory. */
+/** Adopts every container that has a record below the state directory, and is nobody else's. */
 export async function adoptAll(shim: Shim): Promise<void> {
   for (const namespace of await names(`${shim.state}/tasks`)) {
     for (const id of await names(`${shim.state}/tasks/${namespace}`)) {
       const bundle = `${shim.state}/tasks/${namespace}/${id}`;
-      try {
-        const record = await readRecord(bundle);
-        if (record) await adopt(shim, bundle, record);
-        else await clearAway(shim, namespace, id, bundle);
-      } catch (error) {
-        console.error(`task ${id} in namespace ${namespace} can't be adopted: ${messageOf(error)}`);
-      }
+      if (!await hasOwnShim(bundle)) await adoptFrom(shim, bundle);
     }
+  }
+}
+
+/** Adopts the container of a bundle `.../NAMESPACE/ID`; one that was never finished is cleared away. */
+export async function adoptFrom(shim: Shim, bundle: string): Promise<void> {
+  const [namespace, id] = bundle.split("/").slice(-2) as [string, string];
+  try {
+    const record = await readRecord(bundle);
+    if (record) await adopt(shim, bundle, record);
+    else await clearAway(shim, namespace, id, bundle);
+  } catch (error) {
+    console.error(`task ${id} in namespace ${namespace} can't be adopted: ${messageOf(error)}`);
   }
 }
 
@@ -59,7 +65,7 @@ async function adopt(shim: Shim, bundle: string, record: TaskRecord): Promise<vo
 
 /** Undoes a Create in whose middle the shim died. */
 async function clearAway(shim: Shim, namespace: string, id: string, bundle: string): Promise<void> {
-  const runtime = runtimeOf(shim.state, namespace, undefined);
+  const runtime = runtimeOf(shim, namespace, undefined);
   if ((await names(runtime.root)).includes(id)) {
     await runRunc(shim.reaper, runtime, { args: ["delete", "--force", id], log: `${bundle}/log.json` });
   }

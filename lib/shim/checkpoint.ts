@@ -43,7 +43,7 @@ async function dump(
   options: CheckpointOptions,
 ): Promise<void> {
   const { id, bundle, runtime } = container;
-  const work = options.workPath || `${bundle}/criu`;
+  const work = options.workPath || runtime.criuWorkPath || `${bundle}/criu`;
   await Deno.mkdir(work, { recursive: true, mode: 0o700 });
   const args = ["checkpoint", "--image-path", path, "--work-path", work, ...flagsOf(options), id];
   try {

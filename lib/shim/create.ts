@@ -37,7 +37,7 @@ export async function create(shim: Shim, namespace: string, request: CreateTaskR
 
 async function make(shim: Shim, namespace: string, request: CreateTaskRequest): Promise<Container> {
   const { id, bundle, rootfs: mounts, stdin, stdout, stderr, terminal } = request;
-  const runtime = runtimeOf(shim.state, namespace, request.options);
+  const runtime = runtimeOf(shim, namespace, request.options);
   const facts = await readSpecFacts(bundle);
   if (facts.mappedMounts.length) await refuseUnmapped(shim.reaper, runtime, facts.mappedMounts);
   const init = newProcess("", { stdin, stdout, stderr, terminal });
@@ -49,7 +49,7 @@ async function make(shim: Shim, namespace: string, request: CreateTaskRequest): 
     mountAll(mounts, `${bundle}/rootfs`);
     faultPoint("shim.mounted");
   }
-  const stdio = init.stdio = undo.use(new Stdio(init.paths, shim.state));
+  const stdio = init.stdio = undo.use(new Stdio(init.paths, shim.state, runtime.io));
   await stdio.prepare(shim, container);
   if (checkpoint) {
     undo.move();

@@ -3,7 +3,9 @@
  * it with `start`, which tells where a shim listens, and with `delete`, when a shim died. One shim serves all
  * containers of a containerd, each namespace on a socket of its own. Source: containerd's core/runtime/v2/README.md.
  */
+import { Any } from "../api/google/protobuf/any.ts";
 import { DeleteResponse } from "../api/runtime/task/v2/shim.ts";
+import { Options } from "../api/types/runc/options/oci.ts";
 import { ShimDefinition } from "../api/shim/v1/shim.ts";
 import { invalidArgument } from "../errors.ts";
 import { now } from "../rpc/timestamp.ts";
@@ -39,17 +41,31 @@ async function start(namespace: string): Promise<void> {
   if (!address?.startsWith("/")) {
     throw invalidArgument("TTRPC_ADDRESS is not set: start is for containerd to call");
   }
-  const state = `${address.slice(0, address.lastIndexOf("/"))}/longshore-shim`;
+  const cgroup = await cgroupAskedFor();
+  const state = `${address.slice(0, address.lastIndexOf("/"))}/longshore-shim${await suffixOf(cgroup)}`;
   await Deno.mkdir(state, { recursive: true, mode: 0o700 });
   using lock = await Deno.open(`${state}/lock`, { write: true, create: true, mode: 0o600 });
   await lock.lock(true);
   const socket = await served(state, namespace).catch(async () => {
-    await spawnShim({ state, address, linger: LINGER, command: selfCommand });
+    await spawnShim({ state, address, linger: LINGER, cgroup, command: selfCommand });
     return await served(state, namespace);
   });
   // containerd looks here after a restart of its own.
   await Deno.writeTextFile("address", `unix://${socket}`, { mode: 0o600 });
   await printBytes(new TextEncoder().encode(`unix://${socket}`));
+}
+
+/** By the runtime options, which come on standard input. */
+async function cgroupAskedFor(): Promise<string> {
+  const any = Any.decode(new Uint8Array(await new Response(Deno.stdin.readable).arrayBuffer()));
+  return any.typeUrl === "containerd.runc.v1.Options" ? Options.decode(any.value).shimCgroup : "";
+}
+
+/** Containers that ask for the same cgroup share a shim there. Short, since a socket's path has at most 107 bytes. */
+async function suffixOf(cgroup: string): Promise<string> {
+  if (!cgroup) return "";
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(cgroup)));
+  return `-${digest.toHex().slice(0, 8)}`;
 }
 
 /** Where the shim that is there serves a namespace. */

@@ -1,23 +1,28 @@
 /** The shim as a process. */
+import { messageOf } from "../errors.ts";
 import { connectTtrpc } from "../rpc/ttrpc/client.ts";
 import { Access, becomeSubreaper, Epoll, leaveSession, nameProcess, openFd, redirect } from "../sys/mod.ts";
-import { adoptAll } from "./adopt.ts";
+import { adoptAll, adoptFrom } from "./adopt.ts";
 import { parseArguments, READY } from "./arguments.ts";
 import { Containers } from "./container.ts";
 import { EventQueue } from "./events.ts";
 import { Reaper } from "./reaper.ts";
+import { joinCgroup } from "./join_cgroup.ts";
+import { readRecord } from "./record.ts";
 import { checkedRunc } from "./runc.ts";
 import type { Shim } from "./shim.ts";
 import { Sockets } from "./sockets.ts";
 
 /** Serves until it is told to shut down. */
 export async function serve(args: readonly string[]): Promise<never> {
-  const { state, address, linger } = parseArguments(args);
+  const { state, address, linger, cgroup, bundle } = parseArguments(args);
+  if (cgroup) await join(cgroup, bundle);
   leaveSession();
   becomeSubreaper();
   nameProcess("ctr-shim");
   const shim: Shim = {
     state,
+    cgroup,
     containers: new Containers(),
     reaper: new Reaper(),
     epoll: new Epoll(),
@@ -28,12 +33,22 @@ export async function serve(args: readonly string[]): Promise<never> {
   const leave = linger ? lingering(shim, sockets, linger) : () => quit(shim, sockets);
   // Known by the time of the first container, which would otherwise wait for it.
   checkedRunc(shim.reaper, "runc").catch(() => {});
-  await adoptAll(shim);
+  await (bundle ? adoptFrom(shim, bundle) : adoptAll(shim));
   await sockets.open();
   announce(state);
   if (linger) await leave();
   for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) Deno.addSignalListener(name, () => {});
   return await new Promise<never>(() => {});
+}
+
+/** A container that runs is looked after all the same, should the cgroup have gone with the shim before this one. */
+async function join(cgroup: string, bundle: string): Promise<void> {
+  try {
+    await joinCgroup(cgroup);
+  } catch (error) {
+    if (!bundle || !await readRecord(bundle)) throw error;
+    console.error(messageOf(error));
+  }
 }
 
 /** Says that it is ready, then leaves the starter's pipes for a log of its own. */

@@ -7,6 +7,7 @@
  */
 import type { ShimCommand } from "./executable.ts";
 
+export { OWN_SHIM } from "./record.ts";
 export { type ShimArguments, shimSocket } from "./arguments.ts";
 export { type SpawnOptions, spawnShim } from "./spawn.ts";
 export type { ShimCommand } from "./executable.ts";

@@ -47,6 +47,13 @@ export async function readRecord(bundle: string): Promise<TaskRecord | undefined
   }
 }
 
+/** In a bundle whose container has a shim of its own; what it says is its daemon's business. */
+export const OWN_SHIM = "own-shim.json";
+
+/** Whether a container has a shim of its own. */
+export const hasOwnShim = (bundle: string): Promise<boolean> =>
+  Deno.lstat(`${bundle}/${OWN_SHIM}`).then(() => true, () => false);
+
 /** When a process was started, in clock ticks since the boot; undefined if it is gone or a zombie. */
 export async function startTime(pid: number): Promise<string | undefined> {
   try {

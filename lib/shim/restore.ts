@@ -12,7 +12,7 @@ import type { Shim } from "./shim.ts";
 export async function restore(shim: Shim, container: Container, checkpoint: string): Promise<void> {
   const { id, bundle, runtime, init } = container;
   const stdio = init.stdio!;
-  const work = `${bundle}/criu`;
+  const work = runtime.criuWorkPath ?? `${bundle}/criu`;
   const pidFile = fileOf(container, init, "pid");
   await Deno.mkdir(work, { recursive: true, mode: 0o700 });
   const args = ["restore", "--detach", "--bundle", bundle, "--pid-file", pidFile];

@@ -1,7 +1,18 @@
 /** Calling runc: finding it, checking its age, running it, and telling why it failed. */
 import { Code, CtrError, failedPrecondition, messageOf } from "../errors.ts";
 import { faultPoint } from "../fault.ts";
-import { Access, closeDescriptor, kill, openFd, type Pipe, pipe, setNonblocking, spawn } from "../sys/mod.ts";
+import {
+  Access,
+  closeDescriptor,
+  Errno,
+  kill,
+  openFd,
+  type Pipe,
+  pipe,
+  setNonblocking,
+  spawn,
+  SystemError,
+} from "../sys/mod.ts";
 import { readAvailable } from "./read.ts";
 import type { Reaper } from "./reaper.ts";
 
@@ -14,6 +25,10 @@ export interface Runtime {
   readonly systemdCgroup: boolean;
   readonly noPivotRoot: boolean;
   readonly noNewKeyring: boolean;
+  /** Where CRIU works; in the bundle unless said. */
+  readonly criuWorkPath?: string;
+  /** Who owns the pipes that a process gets; root unless said. */
+  readonly io?: { readonly uid: number; readonly gid: number };
 }
 
 /** What a call of runc is about. */
@@ -28,17 +43,32 @@ export interface Call {
 
 /** Runs runc to its end. Throws its last error, as containerd words it, if it fails. */
 export async function runRunc(reaper: Reaper, runtime: Runtime, call: Call): Promise<void> {
-  const path = await checkedRunc(reaper, runtime.binary);
   const args = ["runc", "--root", runtime.root, "--log", call.log, "--log-format", "json"];
   if (runtime.systemdCgroup) args.push("--systemd-cgroup");
   args.push(...call.args);
   faultPoint("shim.runc");
-  const pid = spawn(path, args, environment, call.descriptors ?? [none, none, none]);
+  const pid = await spawnRunc(reaper, runtime.binary, args, call.descriptors ?? [none, none, none]);
   const { code } = await reaper.ended(pid);
   faultPoint("shim.runc-ended");
   if (code === 0) return;
   const reason = await lastError(call.log) ?? `exit status ${code}`;
   throw new CtrError(Code.Unknown, `OCI runtime ${call.args[0]} failed: ${reason}`);
+}
+
+/** One that was found before may have been moved since, by an upgrade say. */
+async function spawnRunc(
+  reaper: Reaper,
+  binary: string,
+  args: readonly string[],
+  descriptors: readonly [number, number, number],
+): Promise<number> {
+  try {
+    return spawn(await checkedRunc(reaper, binary), args, environment, descriptors);
+  } catch (error) {
+    if (!(error instanceof SystemError && error.errno === Errno.ENOENT)) throw error;
+    checked.delete(binary);
+    return spawn(await checkedRunc(reaper, binary), args, environment, descriptors);
+  }
 }
 
 const none = openFd("/dev/null", Access.READ_WRITE);
@@ -82,9 +112,14 @@ async function findExecutable(binary: string): Promise<string> {
   }
   throw new CtrError(
     Code.Unknown,
-    `OCI runtime ${JSON.stringify(binary)}: executable file not found in $PATH`,
+    `OCI runtime ${JSON.stringify(binary)}: executable file not found in $PATH; install it (${
+      install(binary)
+    }), ` +
+      "or name another with --runc-binary",
   );
 }
+
+const install = (binary: string) => binary.includes("/") ? "there" : `apt-get install ${binary}`;
 
 /** Runtimes other than runc (crun, youki) name themselves; only runc's own numbers are judged. */
 export function tooOld(version: string): boolean {

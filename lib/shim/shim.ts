@@ -9,6 +9,8 @@ import type { Reaper } from "./reaper.ts";
 export interface Shim {
   /** The daemon's state directory; runc's own state is below it. */
   readonly state: string;
+  /** The cgroup that it was told to be in; empty for none. */
+  readonly cgroup: string;
   readonly containers: Containers;
   readonly reaper: Reaper;
   readonly epoll: Epoll;

@@ -3,15 +3,20 @@ import { messageOf, unavailable } from "../errors.ts";
 import type { SelfCommand } from "../sys/mod.ts";
 import { READY, type ShimArguments } from "./arguments.ts";
 
-export interface SpawnOptions extends Omit<ShimArguments, "linger"> {
+export interface SpawnOptions extends Pick<ShimArguments, "state" | "address"> {
   readonly linger?: number;
+  readonly cgroup?: string;
+  readonly bundle?: string;
   /** The command line that runs `ctr` with some arguments. */
   readonly command: (args: readonly string[]) => SelfCommand;
 }
 
 /** Starts it and waits until it serves; it stays when this process ends. Throws Unavailable with its reason. */
-export async function spawnShim({ state, address, linger = 0, command }: SpawnOptions): Promise<void> {
+export async function spawnShim({ command, ...how }: SpawnOptions): Promise<void> {
+  const { state, address, linger = 0, cgroup, bundle } = how;
   const words = ["shim", "--state", state, "--address", address, "--linger", String(linger)];
+  if (cgroup) words.push("--cgroup", cgroup);
+  if (bundle) words.push("--bundle", bundle);
   const { command: program, args } = command(words);
   const child = new Deno.Command(program, {
     args,

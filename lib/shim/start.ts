@@ -72,7 +72,7 @@ async function startExec(shim: Shim, container: Container, process: Process): Pr
   const specFile = fileOf(container, process, "json");
   const log = fileOf(container, process, "log");
   using undo = new DisposableStack();
-  const stdio = process.stdio = undo.use(new Stdio(process.paths, shim.state));
+  const stdio = process.stdio = undo.use(new Stdio(process.paths, shim.state, runtime.io));
   await stdio.prepare(shim, container);
   await Deno.writeFile(specFile, specOf(process), { mode: 0o600 });
   try {

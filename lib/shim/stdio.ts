@@ -1,5 +1,5 @@
 /** The three standard streams of one process in a container. */
-import { Access, closeDescriptor, type Epoll, openFd, pipe } from "../sys/mod.ts";
+import { Access, chownFd, closeDescriptor, type Epoll, openFd, pipe } from "../sys/mod.ts";
 import { invalidArgument } from "../errors.ts";
 import { Input } from "./input.ts";
 import { type Logged, startLogProgram } from "./log_program.ts";
@@ -28,8 +28,8 @@ export class Stdio implements Disposable {
   readonly #terminal?: Terminal;
   #theirsClosed = false;
 
-  /** `state` is the daemon's state directory, for the socket of a terminal. */
-  constructor(readonly paths: StdioPaths, state: string) {
+  /** `state` is the daemon's state directory, for the socket of a terminal; `owner` gets what the process gets. */
+  constructor(readonly paths: StdioPaths, state: string, owner?: { uid: number; gid: number }) {
     checkTarget(paths.stdout);
     checkTarget(paths.stderr);
     if (isProgram(paths.stderr) && paths.stderr !== paths.stdout) {
@@ -42,6 +42,8 @@ export class Stdio implements Disposable {
       return;
     }
     this.descriptors = [this.#inward(), this.#outward("stdout"), this.#outward("stderr")];
+    const ours = [paths.stdin, paths.stdout, paths.stderr];
+    if (owner) this.descriptors.forEach((fd, n) => ours[n] && chownFd(fd, owner.uid, owner.gid));
   }
 
   /** Starts the program that takes the output, if there is one; before the process, which may write at once. */

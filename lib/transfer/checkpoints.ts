@@ -12,6 +12,14 @@ const FILES = "application/vnd.containerd.container.criu.checkpoint.criu.tar";
 const SPEC = "application/vnd.containerd.container.checkpoint.config.v1+proto";
 const TAR = "application/vnd.oci.image.layer.v1.tar";
 
+/** CRIU, which is root on the host, reads these files by name, and would follow a link out of the directory. */
+async function refuseLinks(digest: string, dir: string): Promise<void> {
+  for await (const { name, isFile, isDirectory } of Deno.readDir(dir)) {
+    if (isDirectory) await refuseLinks(digest, `${dir}/${name}`);
+    else if (!isFile) throw invalidArgument(`checkpoint ${digest} has ${name}, which is not a regular file`);
+  }
+}
+
 /** Packs and unpacks them. */
 export class CheckpointPacker {
   readonly #content: LayerContent & Pick<ContentStore, "writer">;
@@ -59,6 +67,7 @@ export class CheckpointPacker {
     const source = { file: this.#content.path(scope, digest) };
     const expected = { digest, size: Number(this.#content.info(scope, digest).size) };
     await this.#workers.run({ source, expected, target: { dir, form: "plain" }, mediaType: TAR }, { signal });
+    await refuseLinks(digest, dir);
   }
 
   async #store(

@@ -105,7 +105,7 @@ async function liveThrough(point: FaultPoint, pass: number, image: string): Prom
     assert.deepEqual(await recordsOf(daemon), nothing);
     assert.deepEqual(diskOf(daemon), nothing);
     assert.deepEqual(
-      await findLeaks({ path: `${state}/tasks`, cgroup, empty: [`${state}/tasks/default`] }),
+      await findLeaks({ path: `${state}/tasks`, cgroup, state }),
       [],
     );
   } catch (error) {

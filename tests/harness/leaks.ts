@@ -9,16 +9,40 @@ export interface LeakScope {
   cgroup?: string;
   /** Directories that must be empty or absent. */
   empty?: string[];
+  /** The state directory of a daemon that has no tasks any more. */
+  state?: string;
 }
 
 /** Descriptions of everything that is left; empty if nothing is. */
-export async function findLeaks({ path, cgroup, empty = [] }: LeakScope): Promise<string[]> {
+export async function findLeaks({ path, cgroup, empty = [], state }: LeakScope): Promise<string[]> {
   return [
     ...mountsBelow(path).map((target) => `mount ${target}`),
     ...(cgroup ? cgroupsBelow(cgroup).map((dir) => `cgroup ${dir}`) : []),
     ...processesNaming(path).map((line) => `process ${line}`),
-    ...(await Promise.all(empty.map(entries))).flat().map((file) => `file ${file}`),
+    ...(await Promise.all([...empty, ...state ? await tasksOf(state) : []].map(entries))).flat()
+      .map((file) => `file ${file}`),
+    ...(await fifosBelow(path)).map((fifo) => `fifo ${fifo}`),
   ];
+}
+
+/** Where bundles, runc's state, and shims for one container are. */
+async function tasksOf(state: string): Promise<string[]> {
+  const byNamespace = await Promise.all([`${state}/tasks`, `${state}/runc`].map(entries));
+  return [...byNamespace.flat(), `${state}/shims`];
+}
+
+async function fifosBelow(path: string): Promise<string[]> {
+  const found = [];
+  // What is mounted is a container's own, and nothing is mounted that is not told of already.
+  for (const file of await entries(path).catch(() => [])) {
+    const { isFifo, isDirectory } = await Deno.lstat(file).catch(() => ({
+      isFifo: false,
+      isDirectory: false,
+    }));
+    if (isFifo) found.push(file);
+    if (isDirectory) found.push(...await fifosBelow(file));
+  }
+  return found;
 }
 
 /** A cgroup's directory in every hierarchy, where it may be. */

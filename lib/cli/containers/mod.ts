@@ -81,6 +81,7 @@ export const commands: readonly Command[] = [
       { name: "rw", usage: "with what it had changed in its files" },
       { name: "live", usage: "go on with its processes where they were (needs criu)" },
       { name: "device", value: "path", many: true, usage: "a device of the host that it may have again" },
+      { name: "trust", usage: "give it what else it wants of the host: mounts, hooks, capabilities" },
     ],
     load: () => import("./restore.ts"),
   },

@@ -6,6 +6,7 @@ import { type Process, Status } from "../../api/types/task/task.ts";
 import { Code, failedPrecondition, isError, messageOf } from "../../errors.ts";
 import type { Daemon } from "../connect.ts";
 import { complain } from "../output/print.ts";
+import { removeLeftFifos } from "../process/left_fifos.ts";
 import { detachIfAttached } from "../run/network.ts";
 
 /**
@@ -52,6 +53,7 @@ async function removeTask(daemon: Daemon, containerId: string, task: Process): P
     );
   }
   await missing(daemon.stub(TasksDefinition).delete({ containerId }));
+  await removeLeftFifos(containerId, task);
 }
 
 async function removeSnapshot(daemon: Daemon, { snapshotter, snapshotKey }: Container): Promise<void> {

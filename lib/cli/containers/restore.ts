@@ -13,7 +13,7 @@ export async function run(call: Call): Promise<void> {
   await using daemon = await connect(call);
   const { image } = await daemon.stub(ImagesDefinition).get({ name });
   const { restoreFrom } = await import("../../client/restore.ts");
-  const options = { rw: flags.on("rw"), devices: flags.list("device") };
+  const options = { rw: flags.on("rw"), devices: flags.list("device"), trusted: flags.on("trust") };
   const checkpoint = await restoreFrom(daemon, id, new Image(daemon, image!), options);
   try {
     if (flags.on("live") && !checkpoint) {

@@ -7,6 +7,7 @@ import type { Call } from "../command.ts";
 import { connect, type Daemon } from "../connect.ts";
 import { forEach } from "../each.ts";
 import { complain } from "../output/print.ts";
+import { removeLeftFifos } from "../process/left_fifos.ts";
 import { detachByName } from "../run/network.ts";
 import { loadTask } from "./load.ts";
 
@@ -29,6 +30,7 @@ export async function run(call: Call): Promise<void> {
     }
     const { exitStatus } = await remove(daemon, containerId, execId);
     if (!execId) await detachByName(daemon, containerId);
+    await removeLeftFifos(execId || containerId, process);
     if (exitStatus) complain(`task ${containerId} exit with non-zero exit code ${exitStatus}`);
   });
 }

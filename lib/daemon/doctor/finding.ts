@@ -7,6 +7,8 @@ export interface Finding {
   readonly text: string;
   /** What to do about it. */
   readonly advice?: string;
+  /** Takes it away; only where it is certain that it is nobody's. */
+  readonly reap?: () => Promise<void>;
 }
 
 /** Reads a file of /proc or /sys; undefined if it isn't there. */

@@ -1,5 +1,7 @@
 /** What daemons, crashed or killed, have left behind. */
+import { unmountAll } from "../../sys/mod.ts";
 import { answers, entriesOf, type Finding, readText } from "./finding.ts";
+import { killAndWait } from "./processes.ts";
 
 const staleMillis = 24 * 3_600_000;
 
@@ -15,13 +17,15 @@ export async function leftoverFindings(root: string, state: string, running: boo
   return findings.flat();
 }
 
-interface Bundle {
+/** A task's directory. */
+export interface Bundle {
   readonly namespace: string;
   readonly id: string;
   readonly path: string;
 }
 
-async function bundlesOf(state: string): Promise<Bundle[]> {
+/** All below a state directory. */
+export async function bundlesOf(state: string): Promise<Bundle[]> {
   const found: Bundle[] = [];
   for (const namespace of await entriesOf(`${state}/tasks`)) {
     for (const id of await entriesOf(`${state}/tasks/${namespace}`)) {
@@ -86,11 +90,15 @@ async function mounts(root: string, running: boolean): Promise<Finding[]> {
     subject,
     text: `${target} is mounted for nobody`,
     advice: `umount ${target} && rmdir ${target}`,
+    reap: async () => {
+      await unmountAll(target);
+      await Deno.remove(target);
+    },
   }));
 }
 
 /** Whether a line of mountinfo is made of a root's snapshots: an overlay by its options, a bind mount by its root. */
-function isOf(root: string, line: string): boolean {
+export function isOf(root: string, line: string): boolean {
   const source = unescape(line.split(" ")[3] ?? "");
   const options = unescape(line.split(" - ")[1] ?? "");
   const at = source.indexOf("/snapshots/");
@@ -131,10 +139,12 @@ async function shims(state: string): Promise<Finding[]> {
     if (!own) continue;
     count++;
     if (await exists(`${own}/shim/shim.sock`)) continue;
-    const whose = own === state ? "" : " (another daemon's)";
+    const isOwn = own === state || own.startsWith(`${state}/shims/`);
+    const whose = isOwn ? "" : " (another daemon's)";
     findings.push({
       level: "warn",
       subject,
+      reap: isOwn ? () => killAndWait([Number(pid)]) : undefined,
       text: `process ${pid} serves ${own}, where its socket is gone${whose}`,
       advice: await exists(`${own}/tasks`)
         ? `kill -9 ${pid}: its containers go on, and the next shim of the daemon takes them over`

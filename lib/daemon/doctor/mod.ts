@@ -7,20 +7,25 @@ import { type Flags, loadConfig } from "../config.ts";
 import { answers, type Finding } from "./finding.ts";
 import { hostFindings } from "./host.ts";
 import { leftoverFindings } from "./leftovers.ts";
+import { askDaemon, orphanFindings } from "./orphans.ts";
+import { strayFindings } from "./strays.ts";
 
 export type { Finding } from "./finding.ts";
 
-/** Looks at everything. Changes nothing, and needs no daemon. */
+/** Looks at everything. Changes nothing, and needs no daemon; one that runs is asked what is its. */
 export async function examine(flags: Flags): Promise<Finding[]> {
   const config = await configOf(flags);
   if ("level" in config) return [config];
   const { root, state, address } = config;
   const running = await answers(`${address}.ttrpc`);
+  const known = running ? await askDaemon(address) : undefined;
   return [
     { level: "ok", subject: "daemon", text: `${running ? "serves" : "does not run"} at ${address}` },
     ...await hostFindings(root),
     await metadata(root),
     ...await leftoverFindings(root, state, running),
+    ...await orphanFindings(config, known),
+    ...await strayFindings(config, known),
   ];
 }
 
