@@ -50,9 +50,27 @@ export function releaseFifos({ stdin, stdout, stderr }: Omit<Streams, "terminal"
     try {
       Deno.openSync(path, { read: true, write: true }).close();
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      unlessGone(error);
     }
   }
+}
+
+/** Removes the pipes of a process that is gone, with their directory if nothing else is in it. Others are left. */
+export async function removeFifos({ stdin, stdout, stderr }: Omit<Streams, "terminal">): Promise<void> {
+  const dirs = new Set<string>();
+  for (const path of new Set([stdin, stdout, stderr])) {
+    if (!path.startsWith("/")) continue;
+    const { isFifo } = await Deno.lstat(path).catch(() => ({ isFifo: false }));
+    if (!isFifo) continue;
+    await Deno.remove(path).catch(unlessGone);
+    dirs.add(path.slice(0, path.lastIndexOf("/")) || "/");
+  }
+  // One that is not empty is somebody's.
+  for (const dir of dirs) await Deno.remove(dir).catch(() => {});
+}
+
+function unlessGone(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
 const defaultParent = () =>

@@ -8,7 +8,7 @@ import { anyOf } from "../rpc/any.ts";
 import { type CallContext, type Service, service, type ServiceImpl } from "../rpc/service.ts";
 import { checkpoint } from "./checkpoint.ts";
 import { processesIn, readFootprint } from "./cgroup.ts";
-import { type Container, type Process, processOf } from "./container.ts";
+import { type Container, type Process, processOf, untilEnded } from "./container.ts";
 import { create } from "./create.ts";
 import { remove } from "./delete.ts";
 import { exec } from "./exec.ts";
@@ -51,7 +51,7 @@ function taskImpl(shim: Shim, own: string): ServiceImpl<typeof TaskV3> {
     },
     wait: async ({ id, execId }, context) => {
       const process = processOf(find(id, context), execId);
-      await process.ended;
+      await untilEnded(process, context.signal);
       return { exitStatus: process.exitCode, exitedAt: process.exitedAt };
     },
     state: async ({ id, execId }, context) => {

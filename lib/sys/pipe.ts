@@ -20,6 +20,7 @@ export const Access = {
   WRITE: 1,
   READ_WRITE: 2,
   CREATE: 0o100,
+  NO_CONTROL: 0o400,
   TRUNCATE: 0o1000,
   APPEND: 0o2000,
   NONBLOCK: 0o4000,
@@ -34,6 +35,13 @@ export function openFd(path: string, flags: number, mode = 0o600): number {
 /** Closes a descriptor. */
 export function closeDescriptor(fd: number): void {
   c.close(fd);
+}
+
+const F_DUPFD_CLOEXEC = 1030;
+
+/** Another descriptor of what `fd` has open; close-on-exec. */
+export function duplicate(fd: number): number {
+  return check(c.fcntl(fd, F_DUPFD_CLOEXEC, 0n), "fcntl F_DUPFD_CLOEXEC");
 }
 
 /** Makes `target` (0, 1 or 2) another name of `fd`. */

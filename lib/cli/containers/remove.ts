@@ -3,6 +3,7 @@ import { type Container, ContainersDefinition } from "../../api/services/contain
 import { SnapshotsDefinition } from "../../api/services/snapshots/v1/snapshots.ts";
 import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
 import { type Process, Status } from "../../api/types/task/task.ts";
+import { removeFifos } from "../../client/fifos.ts";
 import { Code, failedPrecondition, isError } from "../../errors.ts";
 import type { Daemon } from "../connect.ts";
 
@@ -44,6 +45,7 @@ async function removeTask(daemon: Daemon, containerId: string, task: Process): P
     );
   }
   await missing(daemon.stub(TasksDefinition).delete({ containerId }));
+  await removeFifos(task);
 }
 
 async function removeSnapshot(daemon: Daemon, { snapshotter, snapshotKey }: Container): Promise<void> {

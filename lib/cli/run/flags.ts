@@ -1,6 +1,7 @@
 /** The flags that shape a container. */
 import type { Flag } from "../command.ts";
 import { snapshotterFlag } from "../flags.ts";
+import { detachKeysFlag } from "../process/detach_keys.ts";
 
 /** The runtime that containerd's clients mean when they name none. */
 export const defaultRuntime = "io.containerd.runc.v2";
@@ -90,6 +91,7 @@ export const runFlags: readonly Flag[] = [
     usage: "detach from the task after it has started execution, cannot be used with --rm",
   },
   { name: "fifo-dir", value: "path", usage: "directory used for storing IO FIFOs" },
+  detachKeysFlag,
   { name: "checkpoint", value: "ref", usage: "go on with the processes of a checkpoint (needs criu)" },
   ...containerFlags,
 ];

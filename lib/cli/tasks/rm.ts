@@ -1,6 +1,7 @@
 /** `ctr tasks rm` */
 import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
 import { Status } from "../../api/types/task/task.ts";
+import { removeFifos } from "../../client/fifos.ts";
 import { Code, failedPrecondition, isError } from "../../errors.ts";
 import { required } from "../arguments.ts";
 import type { Call } from "../command.ts";
@@ -27,6 +28,7 @@ export async function run(call: Call): Promise<void> {
       );
     }
     const { exitStatus } = await remove(daemon, containerId, execId);
+    await removeFifos(process);
     if (exitStatus) complain(`task ${containerId} exit with non-zero exit code ${exitStatus}`);
   });
 }
