@@ -36,6 +36,8 @@ async function removeContainer(shim: Shim, container: Container): Promise<void> 
   if (init.status === Status.CREATED && init.pid) {
     kill(init.pid, 9);
     await init.ended;
+    // It never ran, so it has not failed either.
+    init.exitCode = 0;
   }
   for (const process of execs.values()) {
     if (process.status !== Status.CREATED) await process.ended;

@@ -2,7 +2,7 @@
 import { TaskDefinition as TaskV2 } from "../api/runtime/task/v2/shim.ts";
 import { type StateResponse, TaskDefinition as TaskV3 } from "../api/runtime/task/v3/shim.ts";
 import { ProcessDetails } from "../api/types/runc/options/oci.ts";
-import type { ProcessInfo } from "../api/types/task/task.ts";
+import { type ProcessInfo, Status } from "../api/types/task/task.ts";
 import { failedPrecondition } from "../errors.ts";
 import { anyOf } from "../rpc/any.ts";
 import { type CallContext, type Service, service, type ServiceImpl } from "../rpc/service.ts";
@@ -67,6 +67,9 @@ function taskImpl(shim: Shim, own: string): ServiceImpl<typeof TaskV3> {
     },
     resizePty: async ({ id, execId, width, height }, context) => {
       const process = await processOf(find(id, context), execId);
+      if (execId && process.status === Status.STOPPED) {
+        throw failedPrecondition("cannot resize a stopped process");
+      }
       process.stdio?.resize({ width, height });
       return {};
     },
