@@ -69,6 +69,11 @@ export function setNonblocking(fd: number): void {
   check(c.fcntl(fd, F_SETFL, BigInt(Access.NONBLOCK)), "fcntl O_NONBLOCK");
 }
 
+/** The contrary of {@linkcode setNonblocking}. */
+export function setBlocking(fd: number): void {
+  check(c.fcntl(fd, F_SETFL, 0n), "fcntl");
+}
+
 /** What one step of copying did. */
 export type Moved = number | "again" | "broken";
 
@@ -82,6 +87,26 @@ const SPLICE_F_NONBLOCK = 2;
 export function splice(from: number, to: number, length: number): Moved {
   const moved = Number(c.splice(from, null, to, null, BigInt(length), SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
   return moved >= 0 ? moved : failure("splice");
+}
+
+const waiting = libc({
+  splice: {
+    parameters: ["i32", "pointer", "i32", "pointer", "usize", "u32"],
+    result: "isize",
+    nonblocking: true,
+  },
+});
+
+/** As {@linkcode splice}, but waits, on a thread of its own; -1 where it fails, for whatever reason. */
+export async function spliceWaiting(from: number, to: number, length: number): Promise<number> {
+  return Number(await waiting.splice(from, null, to, null, BigInt(length), SPLICE_F_MOVE));
+}
+
+const F_SETPIPE_SZ = 1031;
+
+/** Lets a pipe hold `size` bytes. False if that is not allowed. */
+export function growPipe(fd: number, size: number): boolean {
+  return c.fcntl(fd, F_SETPIPE_SZ, BigInt(size)) !== -1;
 }
 
 /** Reads into `buffer`; see {@linkcode splice} for the result. */

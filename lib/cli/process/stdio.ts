@@ -1,6 +1,6 @@
 /** The stdio of a process: copied between this command and the shim. */
-import { writeAll } from "../output/print.ts";
 import { type Fifos, makeFifos, releaseFifos, removeFifos, type Streams } from "../../client/fifos.ts";
+import { copyOut } from "./copy_out.ts";
 import { DetachKeys } from "./detach_keys.ts";
 
 /** How the user wants a process's streams. */
@@ -69,8 +69,8 @@ function copying(fifos: Fifos, terminal: boolean, keys: DetachKeys): Stdio {
     detached,
     keep: () => kept = true,
     copy(onEnd) {
-      outputs.push(copyOut(stdout, Deno.stdout));
-      if (stderr) outputs.push(copyOut(stderr, Deno.stderr));
+      outputs.push(copyOut(stdout, "stdout"));
+      if (stderr) outputs.push(copyOut(stderr, "stderr"));
       for (const output of outputs) output.catch(() => {});
       if (stdin) copyIn(stdin, keys).then((end) => end ? detach(end) : onEnd()).catch(() => {});
     },
@@ -81,15 +81,6 @@ function copying(fifos: Fifos, terminal: boolean, keys: DetachKeys): Stdio {
       await fifos[Symbol.asyncDispose]();
     },
   };
-}
-
-/** Opening waits for the shim to open the other end. */
-async function copyOut(path: string, to: { writeSync(bytes: Uint8Array): number }): Promise<void> {
-  using fifo = await Deno.open(path, { read: true });
-  const buffer = new Uint8Array(chunk);
-  for (let read = await fifo.read(buffer); read !== null; read = await fifo.read(buffer)) {
-    writeAll(to, buffer.subarray(0, read));
-  }
 }
 
 /** Ends with standard input, or before it when the user leaves, who must be at a terminal for that. */
