@@ -23,7 +23,8 @@ export function copyStdio(daemon: Daemon, stdio: Stdio, name: ProcessName): void
 /**
  * Lends the process our terminal, starts it (`start`; one that runs already needs none), and waits for its end: its
  * exit code. "detached" if the user leaves it before, by keys or by hanging up: it goes on then, and its streams are
- * kept. So they are when the daemon is lost, which is Unavailable.
+ * kept. So they are when the daemon is lost, which is Unavailable, and when nobody reads our output any more, which is
+ * Deno's BrokenPipe: the process gets the signal that it would get in a pipeline.
  */
 export async function follow(
   daemon: Daemon,
@@ -37,11 +38,15 @@ export async function follow(
   const exited = exitOf(daemon, name);
   await start();
   try {
-    const outcome = await Promise.race([exited, stdio.detached, signals.hungUp]);
+    const outcome = await Promise.race([exited, stdio.detached, stdio.broken, signals.hungUp]);
     if (outcome === "detached") stdio.keep();
     else await stdio.drained();
     return outcome;
   } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) {
+      stdio.keep();
+      await send(daemon, name, parseSignal("SIGPIPE"));
+    }
     if (!isError(error, Code.Unavailable)) throw error;
     stdio.keep();
     throw unavailable(`the daemon was lost, ${goesOn(daemon, name)}: ${messageOf(error)}`, { cause: error });

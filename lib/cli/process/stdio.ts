@@ -23,6 +23,8 @@ export interface Stdio extends Streams, AsyncDisposable {
   drained(): Promise<void>;
   /** Resolves when the user has typed the keys for leaving. */
   readonly detached: Promise<"detached">;
+  /** Rejects when our own output breaks: nobody reads it any more. */
+  readonly broken: Promise<never>;
   /** From now on disposing leaves the pipes where they are, for whoever attaches next. */
   keep(): void;
 }
@@ -51,6 +53,7 @@ function still(streams: Streams): Stdio {
     copy() {},
     drained: () => Promise.resolve(),
     detached: new Promise(() => {}),
+    broken: new Promise(() => {}),
     keep() {},
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
@@ -60,6 +63,8 @@ function copying(fifos: Fifos, terminal: boolean, keys: DetachKeys): Stdio {
   const { stdin, stdout, stderr } = fifos;
   const outputs: Promise<void>[] = [];
   const { promise: detached, resolve: detach } = Promise.withResolvers<"detached">();
+  const { promise: broken, reject: breakOff } = Promise.withResolvers<never>();
+  broken.catch(() => {});
   let kept = false;
   return {
     stdin,
@@ -67,11 +72,12 @@ function copying(fifos: Fifos, terminal: boolean, keys: DetachKeys): Stdio {
     stderr,
     terminal,
     detached,
+    broken,
     keep: () => kept = true,
     copy(onEnd) {
       outputs.push(copyOut(stdout, "stdout"));
       if (stderr) outputs.push(copyOut(stderr, "stderr"));
-      for (const output of outputs) output.catch(() => {});
+      for (const output of outputs) output.catch(breakOff);
       if (stdin) copyIn(stdin, keys).then((end) => end ? detach(end) : onEnd()).catch(() => {});
     },
     drained: async () => void await Promise.all(outputs),

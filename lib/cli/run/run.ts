@@ -27,12 +27,19 @@ export async function run(call: Call): Promise<number> {
   try {
     started = await startTask(daemon, call, container);
   } catch (error) {
+    // In a pipeline that has ended it would run on for nobody.
+    if (error instanceof Deno.errors.BrokenPipe) await kill(daemon, container.id);
     // What went wrong first is what to tell.
     await removeContainer(daemon, container.id, { snapshot: "remove" }).catch(() => {});
     throw error;
   }
   if (!started.runs) await removeEnded(daemon, container);
   return started.code;
+}
+
+async function kill(daemon: Daemon, id: string): Promise<void> {
+  const { stopTask } = await import("../../client/stop.ts");
+  await stopTask(daemon, id, { patience: 0 }).catch(() => {});
 }
 
 async function checkpointOf(daemon: Daemon, name: string): Promise<Descriptor | undefined> {
