@@ -19,6 +19,7 @@ import { measurePush } from "../tests/bench/push.ts";
 import { isWithin, type Row, table } from "../tests/bench/rows.ts";
 import { measureRun } from "../tests/bench/run.ts";
 import { measureSmallFiles } from "../tests/bench/small_files.ts";
+import { measureStdio } from "../tests/bench/stdio.ts";
 import { measureTasks } from "../tests/bench/tasks.ts";
 
 const measurements: Record<string, Measurement> = {
@@ -37,6 +38,7 @@ const measurements: Record<string, Measurement> = {
   peak: measurePeak,
   exits: measureExits,
   gc: measureGc,
+  stdio: measureStdio,
 };
 
 const names = Deno.args.length ? Deno.args : Object.keys(measurements);

@@ -38,7 +38,7 @@ export function wishesOf(
 function mounts({ mounts }: ForeignSpec): string[] {
   return mounts.filter(({ type, options = [] }) =>
     !harmless.has(type) || options.some((option) => /^r?bind$/.test(option))
-  ).map(({ source }) => source);
+  ).map(({ source, destination }) => source ?? destination);
 }
 
 function namespaces({ linux }: ForeignSpec): string[] {

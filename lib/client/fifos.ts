@@ -50,9 +50,28 @@ export function releaseFifos({ stdin, stdout, stderr }: Omit<Streams, "terminal"
     try {
       Deno.openSync(path, { read: true, write: true }).close();
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      unlessGone(error);
     }
   }
+}
+
+/**
+ * Removes the pipes of the process `id` that is gone, where they are as clients of containerd make them
+ * (`DIR/ID-stdout`), and DIR, if it is empty then. Others are somebody's.
+ */
+export async function removeFifos(id: string, streams: Omit<Streams, "terminal">): Promise<void> {
+  for (const name of ["stdin", "stdout", "stderr"] as const) {
+    const path = streams[name];
+    if (!path.startsWith("/") || !path.endsWith(`/${id}-${name}`)) continue;
+    const { isFifo } = await Deno.lstat(path).catch(() => ({ isFifo: false }));
+    if (!isFifo) continue;
+    await Deno.remove(path).catch(unlessGone);
+    await Deno.remove(path.slice(0, path.lastIndexOf("/"))).catch(() => {});
+  }
+}
+
+function unlessGone(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
 /** Where FIFOs are made unless said. */

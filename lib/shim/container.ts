@@ -19,8 +19,10 @@ export interface Process {
   exitedAt?: Timestamp;
   /** Resolves when it has ended. */
   readonly ended: Promise<void>;
-  /** Resolves `ended`. */
+  /** Resolves `ended`, and tells those who wait. */
   end(): void;
+  /** Who waits, and may give up: a promise would keep what each of them left there. See {@linkcode untilEnded}. */
+  readonly waiting: Set<() => void>;
   /** Runs changes of this process one after the other. */
   turn: Promise<unknown>;
   /** Set while Start is under way: its event goes before that of the exit. */
@@ -56,6 +58,7 @@ export interface Container {
 /** A process that has not been started. */
 export function newProcess(execId: string, paths: StdioPaths): Process {
   const { promise, resolve } = Promise.withResolvers<void>();
+  const waiting = new Set<() => void>();
   return {
     execId,
     paths,
@@ -63,9 +66,30 @@ export function newProcess(execId: string, paths: StdioPaths): Process {
     status: Status.CREATED,
     exitCode: 0,
     ended: promise,
-    end: resolve,
+    end() {
+      resolve();
+      for (const tell of waiting) tell();
+      waiting.clear();
+    },
+    waiting,
     turn: Promise.resolve(),
   };
+}
+
+/** Waits for the end of a process, or until the signal is aborted: then its reason is thrown, and nothing stays. */
+export async function untilEnded(process: Process, signal: AbortSignal): Promise<void> {
+  if (process.status === Status.STOPPED) return await process.ended;
+  signal.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const giveUp = () => reject(signal.reason);
+  process.waiting.add(resolve);
+  signal.addEventListener("abort", giveUp);
+  try {
+    await promise;
+  } finally {
+    process.waiting.delete(resolve);
+    signal.removeEventListener("abort", giveUp);
+  }
 }
 
 /** Runs `change` after all earlier changes of the process. */

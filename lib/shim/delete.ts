@@ -4,7 +4,7 @@ import { failedPrecondition } from "../errors.ts";
 import { faultPoint } from "../fault.ts";
 import { kill, unmountAll } from "../sys/mod.ts";
 import { readFootprint, removeCgroups } from "./cgroup.ts";
-import { type Container, inTurn, type Process } from "./container.ts";
+import { type Container, inTurn, type Process, processOf } from "./container.ts";
 import { killAll } from "./exit.ts";
 import { runRunc } from "./runc.ts";
 import { publish, type Shim } from "./shim.ts";
@@ -15,10 +15,12 @@ const DRAIN = 2000;
 
 /** Deletes a process, or the container with its first one. Throws FailedPrecondition while it runs. */
 export function remove(shim: Shim, container: Container, process: Process): Promise<void> {
-  return inTurn(
-    process,
-    () => process.execId ? removeExec(container, process) : removeContainer(shim, container),
-  );
+  return inTurn(process, () => {
+    // Of two who delete it the second finds nothing.
+    const known = shim.containers.get(container.namespace, container.id);
+    processOf(known, process.execId);
+    return process.execId ? removeExec(container, process) : removeContainer(shim, container);
+  });
 }
 
 async function removeExec(container: Container, process: Process): Promise<void> {
@@ -34,6 +36,8 @@ async function removeContainer(shim: Shim, container: Container): Promise<void> 
   if (init.status === Status.CREATED && init.pid) {
     kill(init.pid, 9);
     await init.ended;
+    // It never ran, so it has not failed either.
+    init.exitCode = 0;
   }
   for (const process of execs.values()) {
     if (process.status !== Status.CREATED) await process.ended;

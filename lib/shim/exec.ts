@@ -17,8 +17,9 @@ export function exec(shim: Shim, container: Container, request: ExecProcessReque
     throw invalidArgument(`exec id ${JSON.stringify(execId)}`);
   }
   if (container.execs.has(execId)) throw alreadyExists(`id ${execId}`);
-  if (container.init.status === Status.STOPPED) {
-    throw failedPrecondition("cannot exec in a stopped state");
+  const { status } = container.init;
+  if (status === Status.STOPPED || status === Status.PAUSED) {
+    throw failedPrecondition(`cannot exec in a ${Status[status].toLowerCase()} state`);
   }
   if (!spec?.value.length) throw invalidArgument(`exec ${execId} has no process spec`);
   checkTarget(stdout);

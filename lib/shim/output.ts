@@ -10,6 +10,7 @@ import {
   Access,
   bytesWaiting,
   type Epoll,
+  growPipe,
   hasReader,
   isFinished,
   openFd,
@@ -26,6 +27,8 @@ import { JsonOutput, parseJsonLog } from "./json_log.ts";
 const PATIENCE = 10_000;
 const RECHECK = 100;
 const CHUNK = 1 << 20;
+/** What a pipe holds unless it is told otherwise. */
+const USUAL = 1 << 16;
 /** Steps until other containers get their turn. */
 const TURN = 32;
 
@@ -69,6 +72,7 @@ class FifoOutput implements Output {
   #lonelySince?: number;
   #closed = false;
   #ended = false;
+  #grown = false;
 
   constructor(readonly epoll: Epoll, readonly from: number, readonly path: string) {
     this.done = new Promise((resolve) => this.#resolve = resolve);
@@ -99,6 +103,7 @@ class FifoOutput implements Output {
       if (moved === 0) return this.#end();
       if (typeof moved === "number") {
         this.#lonelySince = undefined;
+        if (moved >= USUAL) this.#grow();
         continue;
       }
       if (bytesWaiting(this.from) > 0) return this.#full();
@@ -107,6 +112,13 @@ class FifoOutput implements Output {
       break;
     }
     this.#waitForData();
+  }
+
+  /** Who prints much gets more room: fewer steps for each byte. */
+  #grow(): void {
+    if (this.#grown) return;
+    this.#grown = true;
+    for (const fd of [this.from, this.#to]) growPipe(fd, CHUNK);
   }
 
   /** The FIFO has no room: wait for its reader, or drop output if there is none. */

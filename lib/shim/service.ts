@@ -2,13 +2,13 @@
 import { TaskDefinition as TaskV2 } from "../api/runtime/task/v2/shim.ts";
 import { type StateResponse, TaskDefinition as TaskV3 } from "../api/runtime/task/v3/shim.ts";
 import { ProcessDetails } from "../api/types/runc/options/oci.ts";
-import type { ProcessInfo } from "../api/types/task/task.ts";
+import { type ProcessInfo, Status } from "../api/types/task/task.ts";
 import { failedPrecondition } from "../errors.ts";
 import { anyOf } from "../rpc/any.ts";
 import { type CallContext, type Service, service, type ServiceImpl } from "../rpc/service.ts";
 import { checkpoint } from "./checkpoint.ts";
 import { processesIn, readFootprint } from "./cgroup.ts";
-import { type Container, type Process, processOf } from "./container.ts";
+import { type Container, type Process, processOf, untilEnded } from "./container.ts";
 import { create } from "./create.ts";
 import { remove } from "./delete.ts";
 import { exec } from "./exec.ts";
@@ -53,7 +53,7 @@ function taskImpl(shim: Shim, own: string): ServiceImpl<typeof TaskV3> {
     },
     wait: async ({ id, execId }, context) => {
       const process = processOf(find(id, context), execId);
-      await process.ended;
+      await untilEnded(process, context.signal);
       return { exitStatus: process.exitCode, exitedAt: process.exitedAt };
     },
     state: async ({ id, execId }, context) => {
@@ -69,6 +69,9 @@ function taskImpl(shim: Shim, own: string): ServiceImpl<typeof TaskV3> {
     },
     resizePty: async ({ id, execId, width, height }, context) => {
       const process = await processOf(find(id, context), execId);
+      if (execId && process.status === Status.STOPPED) {
+        throw failedPrecondition("cannot resize a stopped process");
+      }
       process.stdio?.resize({ width, height });
       return {};
     },

@@ -18,7 +18,9 @@ export async function signal(
   { number, everyone }: { number: number; everyone: boolean },
 ): Promise<void> {
   if (process.pid === 0 && process.status === Status.CREATED) throw failedPrecondition("process not created");
-  if (process.status === Status.STOPPED) throw notFound("process already finished");
+  // What the first process has left behind, where it had no pid namespace, can be signalled still.
+  const others = everyone && process === container.init;
+  if (process.status === Status.STOPPED && !others) throw notFound("process already finished");
   if (everyone) await killAll(container, number);
   else if (!kill(process.pid, number)) throw notFound("process already finished");
   if (number === SIGKILL && container.init.status === Status.PAUSED) await thaw(shim, container);

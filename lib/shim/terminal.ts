@@ -4,6 +4,7 @@
  */
 import {
   closeDescriptor,
+  duplicate,
   type Epoll,
   Errno,
   listenForDescriptor,
@@ -18,8 +19,10 @@ import {
   writeFd,
 } from "../sys/mod.ts";
 
-const CHUNK = 32 * 1024;
-const RETRY = 20;
+/** A terminal gives at most 4 KiB at a time. */
+const CHUNK = 4 * 1024;
+/** Chunks until others get their turn. */
+const TURN = 32;
 let count = 0;
 
 export class Terminal implements Disposable {
@@ -30,6 +33,8 @@ export class Terminal implements Disposable {
   readonly #in: Pipe = pipe();
   #epoll?: Epoll;
   #master = -1;
+  /** The master again, since one descriptor has one watch: this one waits for room. */
+  #toMaster = -1;
   #outEnded = false;
   #closed = false;
 
@@ -55,6 +60,7 @@ export class Terminal implements Disposable {
     this.#epoll = epoll;
     this.#master = receiveDescriptor(this.#listener);
     setNonblocking(this.#master);
+    this.#toMaster = duplicate(this.#master);
     this.#waitForOutput();
     this.#waitForInput();
   }
@@ -71,17 +77,22 @@ export class Terminal implements Disposable {
     const close = (fd: number) => this.#epoll ? this.#epoll.close(fd) : closeDescriptor(fd);
     close(this.#in.read);
     if (!this.#outEnded) close(this.#out.write);
-    if (this.#master !== -1) close(this.#master);
+    for (const fd of [this.#master, this.#toMaster]) if (fd !== -1) close(fd);
   }
 
   #waitForOutput(): void {
-    this.#epoll!.arm(this.#master, Ready.READ, () => {
+    this.#epoll!.arm(this.#master, Ready.READ, () => this.#pumpOutput());
+  }
+
+  #pumpOutput(): void {
+    for (let n = 0; n < TURN; n++) {
       if (this.#closed) return;
       const chunk = readChunk(this.#master);
-      if (chunk === "again") return this.#waitForOutput();
+      if (chunk === "again") break;
       if (chunk === undefined) return this.#endOutput();
-      this.#pass(chunk, this.#out.write, () => this.#waitForOutput());
-    });
+      if (!this.#pass(chunk, this.#out.write, () => this.#waitForOutput())) return;
+    }
+    this.#waitForOutput();
   }
 
   #waitForInput(): void {
@@ -89,25 +100,26 @@ export class Terminal implements Disposable {
       if (this.#closed) return;
       const chunk = readChunk(this.#in.read);
       if (chunk === undefined) return;
-      if (chunk === "again") return this.#waitForInput();
-      this.#pass(chunk, this.#master, () => this.#waitForInput());
+      const wait = () => this.#waitForInput();
+      if (chunk === "again" || this.#pass(chunk, this.#toMaster, wait)) wait();
     });
   }
 
-  /** Writes all of a chunk, however long that takes, then goes on. */
-  #pass(chunk: Uint8Array<ArrayBuffer>, to: number, then: () => void): void {
-    if (this.#closed) return;
+  /** Writes a chunk. False if there is no room for all of it: then it goes on when there is, and calls `then`. */
+  #pass(chunk: Uint8Array<ArrayBuffer>, to: number, then: () => void): boolean {
     let rest = chunk;
-    while (rest.length) {
+    while (rest.length && !this.#closed) {
       const written = attempt(() => writeFd(to, rest));
-      if (written === undefined || written === "broken") return then();
+      if (written === undefined || written === "broken") return true;
       if (written === "again") {
-        setTimeout(() => this.#pass(rest, to, then), RETRY);
-        return;
+        this.#epoll!.arm(to, Ready.WRITE, () => {
+          if (this.#pass(rest, to, then)) then();
+        });
+        return false;
       }
       rest = rest.subarray(written);
     }
-    then();
+    return true;
   }
 
   #endOutput(): void {

@@ -63,7 +63,13 @@ export class Epoll {
       const count = await c.epoll_wait(this.#fd, events, BATCH, -1);
       // The wait was on another thread, where errno can't be read; only a signal can have ended it.
       for (let n = 0; n < count; n++) {
-        this.#watches.get(view.getInt32(n * SIZE + DATA, true))?.();
+        const fire = this.#watches.get(view.getInt32(n * SIZE + DATA, true));
+        try {
+          fire?.();
+        } catch (error) {
+          // One stream's trouble must not end the others.
+          console.error(error);
+        }
       }
     }
   }

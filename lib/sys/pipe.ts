@@ -20,6 +20,7 @@ export const Access = {
   WRITE: 1,
   READ_WRITE: 2,
   CREATE: 0o100,
+  NO_CONTROL: 0o400,
   TRUNCATE: 0o1000,
   APPEND: 0o2000,
   NONBLOCK: 0o4000,
@@ -34,6 +35,13 @@ export function openFd(path: string, flags: number, mode = 0o600): number {
 /** Closes a descriptor. */
 export function closeDescriptor(fd: number): void {
   c.close(fd);
+}
+
+const F_DUPFD_CLOEXEC = 1030;
+
+/** Another descriptor of what `fd` has open; close-on-exec. */
+export function duplicate(fd: number): number {
+  return check(c.fcntl(fd, F_DUPFD_CLOEXEC, 0n), "fcntl F_DUPFD_CLOEXEC");
 }
 
 /** Makes `target` (0, 1 or 2) another name of `fd`. */
@@ -61,6 +69,11 @@ export function setNonblocking(fd: number): void {
   check(c.fcntl(fd, F_SETFL, BigInt(Access.NONBLOCK)), "fcntl O_NONBLOCK");
 }
 
+/** The contrary of {@linkcode setNonblocking}. */
+export function setBlocking(fd: number): void {
+  check(c.fcntl(fd, F_SETFL, 0n), "fcntl");
+}
+
 /** What one step of copying did. */
 export type Moved = number | "again" | "broken";
 
@@ -74,6 +87,26 @@ const SPLICE_F_NONBLOCK = 2;
 export function splice(from: number, to: number, length: number): Moved {
   const moved = Number(c.splice(from, null, to, null, BigInt(length), SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
   return moved >= 0 ? moved : failure("splice");
+}
+
+const waiting = libc({
+  splice: {
+    parameters: ["i32", "pointer", "i32", "pointer", "usize", "u32"],
+    result: "isize",
+    nonblocking: true,
+  },
+});
+
+/** As {@linkcode splice}, but waits, on a thread of its own; -1 where it fails, for whatever reason. */
+export async function spliceWaiting(from: number, to: number, length: number): Promise<number> {
+  return Number(await waiting.splice(from, null, to, null, BigInt(length), SPLICE_F_MOVE));
+}
+
+const F_SETPIPE_SZ = 1031;
+
+/** Lets a pipe hold `size` bytes. False if that is not allowed. */
+export function growPipe(fd: number, size: number): boolean {
+  return c.fcntl(fd, F_SETPIPE_SZ, BigInt(size)) !== -1;
 }
 
 /** Reads into `buffer`; see {@linkcode splice} for the result. */

@@ -1,6 +1,6 @@
-/** Terminals: receiving a PTY's master over a socket, as runc hands it out, and setting its size. */
+/** Terminals: making one, receiving a PTY's master over a socket, as runc hands it out, size and raw mode. */
 import { check, cstring, libc } from "./libc.ts";
-import { closeDescriptor } from "./pipe.ts";
+import { Access, closeDescriptor, openFd } from "./pipe.ts";
 
 const c = libc({
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
@@ -9,6 +9,9 @@ const c = libc({
   accept4: { parameters: ["i32", "pointer", "pointer", "i32"], result: "i32" },
   recvmsg: { parameters: ["i32", "buffer", "i32"], result: "isize" },
   ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
+  tcgetattr: { parameters: ["i32", "buffer"], result: "i32" },
+  tcsetattr: { parameters: ["i32", "i32", "buffer"], result: "i32" },
+  cfmakeraw: { parameters: ["buffer"], result: "void" },
 });
 
 const AF_UNIX = 1;
@@ -74,4 +77,48 @@ const TIOCSWINSZ = 0x5414n;
 export function resizeTerminal(fd: number, { width, height }: { width: number; height: number }): void {
   const size = new Uint16Array([height, width, 0, 0]);
   check(c.ioctl(fd, TIOCSWINSZ, new Uint8Array(size.buffer)), "ioctl TIOCSWINSZ");
+}
+
+const TIOCGWINSZ = 0x5413n;
+
+/** A terminal's size in characters; zeros where nobody has set it. */
+export function terminalSize(fd: number): { width: number; height: number } {
+  const size = new Uint16Array(4);
+  check(c.ioctl(fd, TIOCGWINSZ, new Uint8Array(size.buffer)), "ioctl TIOCGWINSZ");
+  return { width: size[1]!, height: size[0]! };
+}
+
+// Larger than glibc's struct termios (60 bytes).
+const TERMIOS = 128;
+const TCSADRAIN = 1;
+
+/**
+ * Makes a terminal pass each byte as it is, both ways (cfmakeraw(3)); Deno's own raw mode leaves the changes made
+ * to output. Gives what puts it back as it was.
+ */
+export function makeRaw(fd: number): () => void {
+  const before = new Uint8Array(TERMIOS);
+  check(c.tcgetattr(fd, before), "tcgetattr");
+  const raw = before.slice();
+  c.cfmakeraw(raw);
+  check(c.tcsetattr(fd, TCSADRAIN, raw), "tcsetattr");
+  // A terminal that is gone needs no settings.
+  return () => void c.tcsetattr(fd, TCSADRAIN, before);
+}
+
+const TIOCSPTLCK = 0x40045431n;
+const TIOCGPTN = 0x80045430n;
+
+/** A new pseudo-terminal: its master, close-on-exec, and the path of its other side. */
+export function openTerminal(): { master: number; path: string } {
+  const master = openFd("/dev/ptmx", Access.READ_WRITE | Access.NO_CONTROL);
+  try {
+    check(c.ioctl(master, TIOCSPTLCK, new Uint8Array(4)), "ioctl TIOCSPTLCK");
+    const number = new Int32Array(1);
+    check(c.ioctl(master, TIOCGPTN, new Uint8Array(number.buffer)), "ioctl TIOCGPTN");
+    return { master, path: `/dev/pts/${number[0]}` };
+  } catch (error) {
+    closeDescriptor(master);
+    throw error;
+  }
 }

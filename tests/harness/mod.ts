@@ -6,4 +6,5 @@ export { busyboxImage, busyboxRootfs, imageOfDirs, type Layout, push, richImage 
 export { ctrPath, Longshore, type LongshoreOptions, startLongshore } from "./longshore.ts";
 export { Registry, type RegistryOptions, startRegistry } from "./registry.ts";
 export { mountsBelow, Scratch } from "./scratch.ts";
+export { UserTerminal } from "./terminal.ts";
 export { Server, type ServerOptions } from "./server.ts";

@@ -3,10 +3,10 @@ import { type Container, ContainersDefinition } from "../../api/services/contain
 import { SnapshotsDefinition } from "../../api/services/snapshots/v1/snapshots.ts";
 import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
 import { type Process, Status } from "../../api/types/task/task.ts";
+import { removeFifos } from "../../client/fifos.ts";
 import { Code, failedPrecondition, isError, messageOf } from "../../errors.ts";
 import type { Daemon } from "../connect.ts";
 import { complain } from "../output/print.ts";
-import { removeLeftFifos } from "../process/left_fifos.ts";
 import { detachIfAttached } from "../run/network.ts";
 
 /**
@@ -53,7 +53,7 @@ async function removeTask(daemon: Daemon, containerId: string, task: Process): P
     );
   }
   await missing(daemon.stub(TasksDefinition).delete({ containerId }));
-  await removeLeftFifos(containerId, task);
+  await removeFifos(containerId, task);
 }
 
 async function removeSnapshot(daemon: Daemon, { snapshotter, snapshotKey }: Container): Promise<void> {

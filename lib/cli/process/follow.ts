@@ -1,9 +1,11 @@
 /** Staying with a process until it ends: its stdio, its terminal, the signals we get. */
 import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
-import { Code, isError } from "../../errors.ts";
+import { Code, isError, messageOf, unavailable } from "../../errors.ts";
 import type { Daemon } from "../connect.ts";
+import { printError } from "../output/print.ts";
 import { parseSignal } from "./signals.ts";
 import type { Stdio } from "./stdio.ts";
+import { lendTerminal } from "./terminal.ts";
 
 /** A process of a container; without `execId` its first. */
 export interface ProcessName {
@@ -13,64 +15,94 @@ export interface ProcessName {
 
 /** Passes input's end on to the process: the shim holds the pipe open until it is told. */
 export function copyStdio(daemon: Daemon, stdio: Stdio, name: ProcessName): void {
-  stdio.copy(async () => void await daemon.stub(TasksDefinition).closeIO({ ...name, stdin: true }));
+  // A terminal has no end: whoever attaches to it later types on.
+  const closeInput = async () => void await daemon.stub(TasksDefinition).closeIO({ ...name, stdin: true });
+  stdio.copy(stdio.terminal ? () => Promise.resolve() : closeInput);
 }
 
-/** Waits for the end of a process that has been started; its exit code. */
+/**
+ * Lends the process our terminal, starts it (`start`; one that runs already needs none), and waits for its end: its
+ * exit code. "detached" if the user leaves it before, by keys or by hanging up: it goes on then, and its streams are
+ * kept. So they are when the daemon is lost, which is Unavailable, and when nobody reads our output any more, which is
+ * Deno's BrokenPipe: the process gets the signal that it would get in a pipeline.
+ */
 export async function follow(
   daemon: Daemon,
   stdio: Stdio,
   name: ProcessName,
-  exited: Promise<number>,
-): Promise<number> {
-  using _terminal = stdio.terminal ? rawTerminal(daemon, name) : undefined;
-  using _signals = forwardSignals(daemon, name);
-  const code = await exited;
-  await stdio.drained();
-  return code;
+  start: () => Promise<unknown>,
+): Promise<number | "detached"> {
+  // Before the start: what it says first must find the terminal as it is later.
+  using _terminal = stdio.terminal ? lendTerminal(daemon, name) : undefined;
+  using signals = forwardSignals(daemon, stdio, name);
+  const exited = exitOf(daemon, name);
+  await start();
+  try {
+    const outcome = await Promise.race([exited, stdio.detached, stdio.broken, signals.hungUp]);
+    if (outcome === "detached") stdio.keep();
+    else await stdio.drained();
+    return outcome;
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) {
+      stdio.keep();
+      await send(daemon, name, parseSignal("SIGPIPE"));
+    }
+    if (!isError(error, Code.Unavailable)) throw error;
+    stdio.keep();
+    throw unavailable(`the daemon was lost, ${goesOn(daemon, name)}: ${messageOf(error)}`, { cause: error });
+  }
 }
 
-/** The exit code of a process, when it ends. Ask before it is started: a short one is gone soon. */
-export function exitOf(daemon: Daemon, name: ProcessName): Promise<number> {
+/** Tells the user how to come back. */
+export function sayDetached(daemon: Daemon, name: ProcessName, more = ""): void {
+  try {
+    printError(`\r\ndetached: ${goesOn(daemon, name)}${more}\n`);
+  } catch {
+    // The terminal is gone.
+  }
+}
+
+function goesOn({ globals }: Daemon, { containerId, execId }: ProcessName): string {
+  const namespace = globals.namespace === "default" ? "" : `-n ${globals.namespace} `;
+  const exec = execId ? `--exec-id ${execId} ` : "";
+  const what = execId ? `process ${execId} of ${containerId}` : containerId;
+  return `${what} goes on; back to it: ctr ${namespace}tasks attach ${exec}${containerId}`;
+}
+
+/** The exit code of a process, when it ends. Asked before it is started: a short one is gone soon. */
+function exitOf(daemon: Daemon, name: ProcessName): Promise<number> {
   const asked = daemon.stub(TasksDefinition).wait(name).then(({ exitStatus }) => exitStatus);
   asked.catch(() => {});
   return asked;
 }
 
-const forwarded = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
+const forwarded = ["SIGINT", "SIGTERM", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
 
-function forwardSignals(daemon: Daemon, name: ProcessName): Disposable {
-  const listeners = forwarded.map((signal) => {
-    const listener = () => void send(daemon, name, parseSignal(signal));
-    Deno.addSignalListener(signal, listener);
-    return () => Deno.removeSignalListener(signal, listener);
-  });
-  return { [Symbol.dispose]: () => listeners.forEach((remove) => remove()) };
+interface Signals extends Disposable {
+  /** Resolves when a terminal that belongs to the process is gone. */
+  readonly hungUp: Promise<"detached">;
 }
 
-/** A process that has just ended can't be signalled, and needn't be. */
+/** Passes signals on, but for that of a terminal's end: who comes by another one finds the process as it was. */
+function forwardSignals(daemon: Daemon, stdio: Stdio, name: ProcessName): Signals {
+  const { promise: hungUp, resolve } = Promise.withResolvers<"detached">();
+  const pass = (signal: Deno.Signal) => () => void send(daemon, name, parseSignal(signal));
+  const hangUp = stdio.terminal ? () => resolve("detached") : pass("SIGHUP");
+  const listeners = [
+    ["SIGHUP", hangUp] as const,
+    ...forwarded.map((signal) => [signal, pass(signal)] as const),
+  ];
+  for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
+  const remove = () => listeners.forEach(([signal, listener]) => Deno.removeSignalListener(signal, listener));
+  return { hungUp, [Symbol.dispose]: remove };
+}
+
+/** A process that has ended, or not begun, can't be signalled; that a daemon is gone is told by the wait. */
 async function send(daemon: Daemon, name: ProcessName, signal: number): Promise<void> {
   try {
     await daemon.stub(TasksDefinition).kill({ ...name, signal });
   } catch (error) {
-    if (!isError(error, Code.NotFound)) throw error;
+    const passing = [Code.NotFound, Code.FailedPrecondition, Code.Unavailable];
+    if (!passing.some((code) => isError(error, code))) throw error;
   }
-}
-
-/** Hands the terminal to the process: each key as it is, and its size, now and when it changes. */
-function rawTerminal(daemon: Daemon, name: ProcessName): Disposable {
-  if (!Deno.stdin.isTerminal()) return { [Symbol.dispose]() {} };
-  const resize = () => {
-    const { columns: width, rows: height } = Deno.consoleSize();
-    daemon.stub(TasksDefinition).resizePty({ ...name, width, height }).catch(() => {});
-  };
-  Deno.stdin.setRaw(true);
-  resize();
-  Deno.addSignalListener("SIGWINCH", resize);
-  return {
-    [Symbol.dispose]() {
-      Deno.removeSignalListener("SIGWINCH", resize);
-      Deno.stdin.setRaw(false);
-    },
-  };
 }

@@ -1,6 +1,7 @@
 /** The stdio of a process: copied between this command and the shim. */
-import { writeAll } from "../output/print.ts";
-import { type Fifos, makeFifos, releaseFifos, type Streams } from "../../client/fifos.ts";
+import { type Fifos, makeFifos, releaseFifos, removeFifos, type Streams } from "../../client/fifos.ts";
+import { copyOut } from "./copy_out.ts";
+import { DetachKeys } from "./detach_keys.ts";
 
 /** How the user wants a process's streams. */
 export interface StdioOptions {
@@ -10,6 +11,8 @@ export interface StdioOptions {
   readonly none: boolean;
   readonly logUri: string;
   readonly fifoDir: string;
+  /** What ends the copying when it is typed: see {@linkcode DetachKeys}. */
+  readonly detachKeys: Uint8Array<ArrayBuffer>;
 }
 
 /** Streams that are being copied. */
@@ -18,22 +21,29 @@ export interface Stdio extends Streams, AsyncDisposable {
   copy(onEnd: () => Promise<void>): void;
   /** When all output has been copied. */
   drained(): Promise<void>;
+  /** Resolves when the user has typed the keys for leaving. */
+  readonly detached: Promise<"detached">;
+  /** Rejects when our own output breaks: nobody reads it any more. */
+  readonly broken: Promise<never>;
+  /** From now on disposing leaves the pipes where they are, for whoever attaches next. */
+  keep(): void;
 }
 
 const chunk = 64 << 10;
 
 /** Stdio as the options say. */
 export async function openStdio(options: StdioOptions): Promise<Stdio> {
-  const { id, terminal, none, logUri, fifoDir } = options;
+  const { id, terminal, none, logUri, fifoDir, detachKeys } = options;
   if (logUri) return still({ stdin: "", stdout: logUri, stderr: terminal ? "" : logUri, terminal });
   if (none) return still({ stdin: "", stdout: "", stderr: "", terminal });
   const fifos = await makeFifos(id, terminal ? "terminal" : "streams", fifoDir || undefined);
-  return copying(fifos, terminal);
+  return copying(fifos, terminal, new DetachKeys(detachKeys));
 }
 
-/** The stdio of a task that runs already: its FIFOs are its own, and stay. */
-export function attachStdio(streams: Streams): Stdio {
-  return copying({ ...streams, [Symbol.asyncDispose]: () => Promise.resolve() }, streams.terminal);
+/** The stdio of a process that runs already; its FIFOs go with it. */
+export function attachStdio(id: string, streams: Streams, detachKeys: Uint8Array<ArrayBuffer>): Stdio {
+  const fifos = { ...streams, [Symbol.asyncDispose]: () => removeFifos(id, streams) };
+  return copying(fifos, streams.terminal, new DetachKeys(detachKeys));
 }
 
 /** Streams with which this command has nothing to do. */
@@ -42,45 +52,52 @@ function still(streams: Streams): Stdio {
     ...streams,
     copy() {},
     drained: () => Promise.resolve(),
+    detached: new Promise(() => {}),
+    broken: new Promise(() => {}),
+    keep() {},
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
 
-function copying(fifos: Fifos, terminal: boolean): Stdio {
+function copying(fifos: Fifos, terminal: boolean, keys: DetachKeys): Stdio {
   const { stdin, stdout, stderr } = fifos;
   const outputs: Promise<void>[] = [];
+  const { promise: detached, resolve: detach } = Promise.withResolvers<"detached">();
+  const { promise: broken, reject: breakOff } = Promise.withResolvers<never>();
+  broken.catch(() => {});
+  let kept = false;
   return {
     stdin,
     stdout,
     stderr,
     terminal,
+    detached,
+    broken,
+    keep: () => kept = true,
     copy(onEnd) {
-      outputs.push(copyOut(stdout, Deno.stdout));
-      if (stderr) outputs.push(copyOut(stderr, Deno.stderr));
-      for (const output of outputs) output.catch(() => {});
-      copyIn(stdin).then(onEnd).catch(() => {});
+      outputs.push(copyOut(stdout, "stdout"));
+      if (stderr) outputs.push(copyOut(stderr, "stderr"));
+      for (const output of outputs) output.catch(breakOff);
+      if (stdin) copyIn(stdin, keys).then((end) => end ? detach(end) : onEnd()).catch(() => {});
     },
     drained: async () => void await Promise.all(outputs),
     async [Symbol.asyncDispose]() {
+      if (kept) return;
       releaseFifos(fifos);
       await fifos[Symbol.asyncDispose]();
     },
   };
 }
 
-/** Opening waits for the shim to open the other end. */
-async function copyOut(path: string, to: { writeSync(bytes: Uint8Array): number }): Promise<void> {
-  using fifo = await Deno.open(path, { read: true });
-  const buffer = new Uint8Array(chunk);
-  for (let read = await fifo.read(buffer); read !== null; read = await fifo.read(buffer)) {
-    writeAll(to, buffer.subarray(0, read));
-  }
-}
-
-async function copyIn(path: string): Promise<void> {
+/** Ends with standard input, or before it when the user leaves, who must be at a terminal for that. */
+async function copyIn(path: string, keys: DetachKeys): Promise<"detached" | undefined> {
   using fifo = await Deno.open(path, { write: true });
   const buffer = new Uint8Array(chunk);
+  const typing = Deno.stdin.isTerminal();
   for (let read = await Deno.stdin.read(buffer); read !== null; read = await Deno.stdin.read(buffer)) {
-    for (let done = 0; done < read;) done += await fifo.write(buffer.subarray(done, read));
+    const given = buffer.subarray(0, read);
+    const { passed, detached } = typing ? keys.pass(given) : { passed: given, detached: false };
+    for (let done = 0; done < passed.length;) done += await fifo.write(passed.subarray(done));
+    if (detached) return "detached";
   }
 }

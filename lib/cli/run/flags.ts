@@ -1,6 +1,7 @@
 /** The flags that shape a container. */
 import type { Flag } from "../command.ts";
 import { snapshotterFlag } from "../flags.ts";
+import { detachKeysFlag } from "../process/detach_keys.ts";
 import { privilegeFlags } from "./privilege_flags.ts";
 import { resourceFlags } from "./resource_flags.ts";
 
@@ -122,6 +123,7 @@ export const runFlags: readonly Flag[] = [
     usage: "detach from the task after it has started execution, cannot be used with --rm",
   },
   { name: "fifo-dir", value: "path", usage: "directory used for storing IO FIFOs" },
+  detachKeysFlag,
   { name: "checkpoint", value: "ref", usage: "go on with the processes of a checkpoint (needs criu)" },
   // A container that is only made gets no shares unless asked for: so it is with Go's ctr.
   ...containerFlags.map((flag) => flag.name === "cpu-shares" ? { ...flag, default: "1024" } : flag),

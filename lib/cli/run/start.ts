@@ -1,6 +1,6 @@
 /** Starting a container's task, and staying with it. */
-import type { Any } from "../../api/google/protobuf/any.ts";
 import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
+import type { Any } from "../../api/google/protobuf/any.ts";
 import type { Descriptor } from "../../api/types/descriptor.ts";
 import type { Mount } from "../../api/types/mount.ts";
 import { Code, isError, messageOf } from "../../errors.ts";
@@ -8,8 +8,10 @@ import { logLabel } from "../../labels.ts";
 import type { Call } from "../command.ts";
 import type { Daemon } from "../connect.ts";
 import { complain } from "../output/print.ts";
-import { copyStdio, exitOf, follow } from "../process/follow.ts";
+import { detachKeysFlag, parseDetachKeys } from "../process/detach_keys.ts";
+import { copyStdio, follow, sayDetached } from "../process/follow.ts";
 import { openStdio } from "../process/stdio.ts";
+import { fit } from "../process/terminal.ts";
 import { attachIfWanted } from "./network.ts";
 
 /** A container to be started. */
@@ -22,19 +24,27 @@ export interface Start {
   readonly terminal: boolean;
   /** Of a task that is to go on where another was. */
   readonly checkpoint?: Descriptor;
+  /** Of the runtime, where they differ from the container's. */
+  readonly options?: Any;
   /** Its own snapshot, if it has one. */
   readonly snapshot?: { readonly snapshotter: string; readonly key: string };
 }
 
+/** How it went: the exit code to report, and whether the task still runs. */
+export interface Started {
+  readonly code: number;
+  readonly runs: boolean;
+}
+
 /**
  * Creates and starts the task of a container as the call's flags say (`--detach`, `--null-io`, `--log-uri`,
- * `--pid-file`); unless detached, stays until it ends and deletes it. The exit code.
+ * `--pid-file`, `--detach-keys`); unless detached, stays until it ends and deletes it.
  */
 export async function startTask(
   daemon: Daemon,
   { flags }: Call,
-  { id, labels, extensions, rootfs, terminal, checkpoint }: Start,
-): Promise<number> {
+  { id, labels, extensions, rootfs, terminal, checkpoint, options }: Start,
+): Promise<Started> {
   const tasks = daemon.stub(TasksDefinition);
   const name = { containerId: id, execId: "" };
   const detach = flags.on("detach");
@@ -44,40 +54,48 @@ export async function startTask(
     none: detach || flags.on("null-io"),
     logUri: flags.text("log-uri") || (detach ? labels[logLabel] ?? "" : ""),
     fifoDir: flags.text("fifo-dir"),
+    detachKeys: parseDetachKeys(flags.text(detachKeysFlag.name)),
   });
   copyStdio(daemon, stdio, name);
   const { stdin, stdout, stderr } = stdio;
-  const { pid } = await tasks.create({
-    containerId: id,
-    rootfs,
-    stdin,
-    stdout,
-    stderr,
-    terminal,
-    checkpoint,
-  });
+  const request = { containerId: id, rootfs, stdin, stdout, stderr, terminal, checkpoint, options };
+  const { pid } = await tasks.create(request);
   let network: { detach(): Promise<void> } | undefined;
-  try {
-    network = await attachIfWanted(daemon, { id, extensions }, pid);
-    if (flags.text("pid-file")) await writePid(flags.text("pid-file"), pid);
-    const exited = detach ? undefined : exitOf(daemon, name);
-    await tasks.start(name);
-    if (!exited) return 0;
-    const code = await follow(daemon, stdio, name, exited);
-    // How the container ended is worth more; its record stays, for "ctr rm" to try again.
-    await network?.detach().catch((error) => complain(messageOf(error)));
-    await tasks.delete({ containerId: id });
-    return code;
-  } catch (error) {
-    // What went wrong first is what to tell.
-    await network?.detach().catch(() => {});
-    await abandon(daemon, id);
-    throw error;
+  const start = async () => {
+    try {
+      network = await attachIfWanted(daemon, { id, extensions }, pid);
+      if (flags.text("pid-file")) await writePid(flags.text("pid-file"), pid);
+      if (!detach && terminal) await fit(daemon, name);
+      await tasks.start(name);
+    } catch (error) {
+      // What went wrong first is what to tell.
+      await network?.detach().catch(() => {});
+      await abandon(daemon, id);
+      throw error;
+    }
+  };
+  if (detach) {
+    await start();
+    return { code: 0, runs: true };
   }
+  const outcome = await follow(daemon, stdio, name, start);
+  if (outcome === "detached") {
+    sayDetached(daemon, name, flags.on("rm") ? "; it is not removed at its end" : "");
+    return { code: 0, runs: true };
+  }
+  // How the container ended is worth more; its record stays, for "ctr rm" to try again.
+  await network?.detach().catch((error) => complain(messageOf(error)));
+  await tasks.delete({ containerId: id }).catch(unlessGone);
+  return { code: outcome, runs: false };
+}
+
+/** Somebody who has attached may have deleted it first. */
+function unlessGone(error: unknown): void {
+  if (!isError(error, Code.NotFound)) throw error;
 }
 
 /** A file that appears whole or not at all: whoever waits for it reads a number. */
-async function writePid(path: string, pid: number): Promise<void> {
+export async function writePid(path: string, pid: number): Promise<void> {
   const part = `${path}.${crypto.randomUUID()}`;
   await Deno.writeTextFile(part, String(pid));
   await Deno.rename(part, path);

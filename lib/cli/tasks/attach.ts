@@ -1,25 +1,50 @@
-/** `ctr tasks attach`: takes over the stdio of a task that has its FIFOs still. */
+/** `ctr tasks attach`: takes over the stdio of a process that has its FIFOs still. */
+import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
+import { Code, isError } from "../../errors.ts";
 import { required } from "../arguments.ts";
 import { type Call, usageError } from "../command.ts";
-import { connect } from "../connect.ts";
-import { copyStdio, exitOf, follow } from "../process/follow.ts";
+import { connect, type Daemon } from "../connect.ts";
+import { detachKeysFlag, parseDetachKeys } from "../process/detach_keys.ts";
+import { copyStdio, follow, type ProcessName, sayDetached } from "../process/follow.ts";
 import { attachStdio } from "../process/stdio.ts";
+import { redraw } from "../process/terminal.ts";
 import { loadTask } from "./load.ts";
 
 export async function run(call: Call): Promise<number> {
   const [containerId] = required(call, "a container id");
+  const execId = call.flags.text("exec-id");
+  const keys = parseDetachKeys(call.flags.text(detachKeysFlag.name));
   await using daemon = await connect(call);
-  const { process } = await loadTask(daemon, containerId);
+  const { process } = await loadTask(daemon, containerId, execId);
   if (!await isFifo(process.stdout)) {
     throw usageError(
-      `task ${containerId} has no stdio to attach to: it was started detached, or its output is logged`,
+      `${execId ? `process ${execId} of ` : "task "}${containerId} has no stdio to attach to: ` +
+        "it was started detached, or its output is logged",
     );
   }
-  const name = { containerId, execId: "" };
-  await using stdio = attachStdio(process);
-  const exited = exitOf(daemon, name);
-  copyStdio(daemon, stdio, name);
-  return await follow(daemon, stdio, name, exited);
+  const name = { containerId, execId };
+  await using stdio = attachStdio(execId || containerId, process, keys);
+  // Whoever has only piped something in leaves the input open for the next.
+  if (Deno.stdin.isTerminal()) copyStdio(daemon, stdio, name);
+  else stdio.copy(() => Promise.resolve());
+  const begin = () => process.terminal ? redraw(daemon, name) : Promise.resolve();
+  const outcome = await follow(daemon, stdio, name, begin);
+  if (outcome === "detached") {
+    sayDetached(daemon, name);
+    return 0;
+  }
+  await remove(daemon, name);
+  return outcome;
 }
 
 const isFifo = (path: string) => Deno.stat(path).then((info) => info.isFifo === true, () => false);
+
+/** As Go's attach does; whoever started it may be quicker. */
+async function remove(daemon: Daemon, { containerId, execId }: ProcessName): Promise<void> {
+  const tasks = daemon.stub(TasksDefinition);
+  try {
+    await (execId ? tasks.deleteProcess({ containerId, execId }) : tasks.delete({ containerId }));
+  } catch (error) {
+    if (!isError(error, Code.NotFound)) throw error;
+  }
+}

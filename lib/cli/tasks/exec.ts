@@ -1,12 +1,16 @@
 /** `ctr tasks exec` */
 import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
+import { Code, isError } from "../../errors.ts";
 import { lookUpUser, mergeEnv, processUrl } from "../../oci/mod.ts";
 import { requiredTwo } from "../arguments.ts";
-import type { Call } from "../command.ts";
+import type { Call, Flags } from "../command.ts";
 import { connect, type Daemon } from "../connect.ts";
-import { copyStdio, exitOf, follow, type ProcessName } from "../process/follow.ts";
+import { detachKeysFlag, parseDetachKeys } from "../process/detach_keys.ts";
+import { copyStdio, follow, type ProcessName, sayDetached } from "../process/follow.ts";
 import { parseExact } from "../process/json.ts";
 import { openStdio, type Stdio } from "../process/stdio.ts";
+import { ownSize } from "../process/terminal.ts";
+import { writePid } from "../run/start.ts";
 import { loadTask } from "./load.ts";
 
 export async function run(call: Call): Promise<number> {
@@ -21,31 +25,48 @@ export async function run(call: Call): Promise<number> {
   if (flags.text("cwd")) spec.cwd = flags.text("cwd");
   if (flags.text("user")) spec.user = await lookUpUser(`/proc/${process.pid}/root`, flags.text("user"));
   spec.env = mergeEnv(spec.env ?? [], flags.list("env"));
+  const size = flags.on("tty") && !flags.on("detach") ? ownSize() : undefined;
+  if (size) spec.consoleSize = size;
   await using stdio = await openStdio({
     id: execId,
     terminal: spec.terminal,
     none: flags.on("detach"),
     logUri: flags.text("log-uri"),
     fifoDir: flags.text("fifo-dir"),
+    detachKeys: parseDetachKeys(flags.text(detachKeysFlag.name)),
   });
-  return await execute(daemon, { containerId, execId }, stdio, spec, flags.on("detach"));
+  return await execute(daemon, { containerId, execId }, stdio, spec, flags);
 }
 
-async function execute(daemon: Daemon, name: ProcessName, stdio: Stdio, spec: unknown, detach: boolean) {
+async function execute(daemon: Daemon, name: ProcessName, stdio: Stdio, spec: unknown, flags: Flags) {
   const tasks = daemon.stub(TasksDefinition);
   const { stdin, stdout, stderr, terminal } = stdio;
   const value = new TextEncoder().encode(JSON.stringify(spec));
   copyStdio(daemon, stdio, name);
   await tasks.exec({ ...name, stdin, stdout, stderr, terminal, spec: { typeUrl: processUrl, value } });
-  try {
-    const exited = detach ? undefined : exitOf(daemon, name);
-    await tasks.start(name);
-    if (!exited) return 0;
-    const code = await follow(daemon, stdio, name, exited);
-    await tasks.deleteProcess(name);
-    return code;
-  } catch (error) {
-    await tasks.deleteProcess(name).catch(() => {});
-    throw error;
+  const start = async () => {
+    try {
+      const { pid } = await tasks.start(name);
+      if (flags.text("pid-file")) await writePid(flags.text("pid-file"), pid);
+    } catch (error) {
+      await tasks.deleteProcess(name).catch(() => {});
+      throw error;
+    }
+  };
+  if (flags.on("detach")) {
+    await start();
+    return 0;
   }
+  const outcome = await follow(daemon, stdio, name, start);
+  if (outcome === "detached") {
+    sayDetached(daemon, name);
+    return 0;
+  }
+  await tasks.deleteProcess(name).catch(unlessGone);
+  return outcome;
+}
+
+/** Somebody who has attached may have deleted it first; so has the end of its container. */
+function unlessGone(error: unknown): void {
+  if (!isError(error, Code.NotFound)) throw error;
 }

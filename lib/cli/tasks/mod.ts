@@ -1,11 +1,14 @@
 /** `ctr tasks` */
 import type { Command, Flag } from "../command.ts";
 import { quiet } from "../flags.ts";
+import { detachKeysFlag } from "../process/detach_keys.ts";
 
 const ioFlags: readonly Flag[] = [
   { name: "log-uri", value: "uri", usage: "where the output goes: file:///path or binary:///program" },
   { name: "fifo-dir", value: "path", usage: "directory used for storing IO FIFOs" },
   { name: "detach", short: "d", usage: "detach from the task after it has started execution" },
+  { name: "pid-file", value: "path", usage: "file path to write the task's pid" },
+  detachKeysFlag,
 ];
 const execId: Flag = { name: "exec-id", value: "value", usage: "id of a process started with exec" };
 
@@ -14,6 +17,8 @@ export const commands: readonly Command[] = [
     name: "attach",
     usage: "attach to the IO of a running container",
     arguments: "CONTAINER",
+    description: "Ctrl-P Ctrl-Q leaves it running, as it does in run -t and exec -t.",
+    flags: [execId, detachKeysFlag],
     load: () => import("./attach.ts"),
   },
   {
@@ -110,7 +115,7 @@ export const commands: readonly Command[] = [
     arguments: "CONTAINER",
     flags: [
       { name: "null-io", usage: "send all IO to /dev/null" },
-      { name: "pid-file", value: "path", usage: "file path to write the task's pid" },
+      { name: "no-pivot", usage: "disable use of pivot-root" },
       ...ioFlags,
     ],
     load: () => import("./start.ts"),

@@ -1,13 +1,13 @@
 /** `ctr tasks rm` */
 import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
 import { Status } from "../../api/types/task/task.ts";
+import { removeFifos } from "../../client/fifos.ts";
 import { Code, failedPrecondition, isError } from "../../errors.ts";
 import { required } from "../arguments.ts";
 import type { Call } from "../command.ts";
 import { connect, type Daemon } from "../connect.ts";
 import { forEach } from "../each.ts";
 import { complain } from "../output/print.ts";
-import { removeLeftFifos } from "../process/left_fifos.ts";
 import { detachByName } from "../run/network.ts";
 import { loadTask } from "./load.ts";
 
@@ -30,7 +30,7 @@ export async function run(call: Call): Promise<void> {
     }
     const { exitStatus } = await remove(daemon, containerId, execId);
     if (!execId) await detachByName(daemon, containerId);
-    await removeLeftFifos(execId || containerId, process);
+    await removeFifos(execId || containerId, process);
     if (exitStatus) complain(`task ${containerId} exit with non-zero exit code ${exitStatus}`);
   });
 }

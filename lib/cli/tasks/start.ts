@@ -1,8 +1,11 @@
 /** `ctr tasks start` */
-import { ContainersDefinition } from "../../api/services/containers/v1/containers.ts";
+import type { Any } from "../../api/google/protobuf/any.ts";
+import { type Container, ContainersDefinition } from "../../api/services/containers/v1/containers.ts";
 import { SnapshotsDefinition } from "../../api/services/snapshots/v1/snapshots.ts";
+import { Options } from "../../api/types/runc/options/oci.ts";
 import { markStopped } from "../../client/stop.ts";
 import { restartLabels } from "../../labels.ts";
+import { anyOf } from "../../rpc/any.ts";
 import { required } from "../arguments.ts";
 import type { Call } from "../command.ts";
 import { connect } from "../connect.ts";
@@ -20,5 +23,13 @@ export async function run(call: Call): Promise<number> {
   if (labels[restartLabels.stopped]) await markStopped(daemon, container!, "", {});
   const process = parseExact(new TextDecoder().decode(spec?.value)).process;
   const terminal = process?.terminal === true;
-  return await startTask(daemon, call, { id, labels, extensions, rootfs: mounts, terminal });
+  const options = call.flags.on("no-pivot") ? withoutPivot(container!) : undefined;
+  const start = { id, labels, extensions, rootfs: mounts, terminal, options };
+  return (await startTask(daemon, call, start)).code;
+}
+
+/** The container's own options for the runtime, and no pivot_root. */
+function withoutPivot({ runtime }: Container): Any {
+  const own = Options.decode(runtime?.options?.value ?? new Uint8Array());
+  return anyOf("containerd.runc.v1.Options", Options, { ...own, noPivotRoot: true });
 }
