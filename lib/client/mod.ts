@@ -35,7 +35,8 @@ export {
   type RepairResponse,
   RepairResponse_Step as RepairStep,
 } from "./maintenance.ts";
-export { type Credentials, type PullOptions } from "./pull.ts";
+export { dockerCredentials, type DockerCredentialsOptions } from "./docker_credentials.ts";
+export type { Credentials, CredentialsSource, PullOptions, TransferLog } from "./pull.ts";
 export type { PushOptions } from "./push.ts";
 export type { Restored, RestoreOptions } from "./restore.ts";
 export type { Signal } from "./signals.ts";

@@ -7,10 +7,11 @@ import type { Progress } from "../api/types/transfer/progress.ts";
 import { Code, isError, notFound } from "../errors.ts";
 import { normalizePlatform, sourceLabel, sourceLabelName } from "../images/mod.ts";
 import { type PushContent, pushImage } from "../push/mod.ts";
-import { defaultHosts, hostsFromDir, Pusher, type Reference } from "../remotes/mod.ts";
+import { Pusher, type Reference } from "../remotes/mod.ts";
 import type { CallOptions } from "../rpc/service.ts";
 import { ContentClient } from "./content.ts";
 import { createLease } from "./lease.ts";
+import { remoteOptionsOf } from "./registry_access.ts";
 import type { Services } from "./services.ts";
 import type { Push } from "./transfer_push.ts";
 
@@ -33,7 +34,7 @@ export async function pushByClient(
 ): Promise<void> {
   const { signal } = options;
   const content = new ContentClient(services);
-  const pusher = pusherFor(push);
+  const pusher = new Pusher(push.reference, remoteOptionsOf(push));
   const target = manifest
     ? { ...manifest, size: await sizeOf(content, manifest.digest), annotations: {} }
     : await targetOf(services, push.image);
@@ -43,16 +44,6 @@ export async function pushByClient(
   const source = contentOf(content, pusher.reference, { lease: lease.id, signal });
   const wanted = { ...options, platforms, all: push.allPlatforms };
   await pushImage(pusher, source, { name: push.image, target }, wanted);
-}
-
-function pusherFor({ reference, credentials, plainHttp, hostsDir }: Push): Pusher {
-  const given = credentials &&
-    ("refresh" in credentials
-      ? { refreshToken: credentials.refresh }
-      : { username: credentials.user, secret: credentials.password });
-  const usual = defaultHosts({ plainHttp });
-  const hosts = hostsDir ? hostsFromDir(hostsDir, usual) : usual;
-  return new Pusher(reference, { hosts, credentials: given && (() => given) });
 }
 
 async function sizeOf(content: ContentClient, digest: string): Promise<number> {

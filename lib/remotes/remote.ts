@@ -5,8 +5,9 @@ import { Code, CtrError, failedPrecondition, isError } from "../errors.ts";
 import { Authorizer, type CredentialsFor } from "./authorizer.ts";
 import type { BlobRequest, BlobSource } from "./blob.ts";
 import { agent, exchange, headersFor, type Place } from "./exchange.ts";
-import { baseUrl, type Capability, defaultHosts, type HostsFor, type RegistryHost } from "./hosts.ts";
+import { addressOf, type Capability, defaultHosts, type HostsFor, type RegistryHost } from "./hosts.ts";
 import { type Answer, errorOfAnswer, type Patience, readBody } from "./http.ts";
+import type { HttpLog } from "./http_log.ts";
 import { parseReference, type Reference } from "./reference.ts";
 
 /** Longer manifests, indexes and configs are refused before they are read. */
@@ -19,6 +20,7 @@ export interface RemoteOptions {
   /** Ask for manifests of Docker's first format too. */
   readonly schema1?: boolean;
   readonly patience?: Partial<Patience>;
+  readonly log?: HttpLog;
 }
 
 /** A descriptor as manifests have it: with the addresses of layers that are kept elsewhere. */
@@ -54,6 +56,8 @@ export class Remote {
   readonly #authorizer: Authorizer;
   readonly #patience: Partial<Patience> | undefined;
   readonly #accept: readonly string[];
+  /** Who wants to see requests; those for blobs are others' to tell. */
+  readonly log: HttpLog | undefined;
 
   /** Throws InvalidArgument for a bad reference. Asks nobody yet. */
   constructor(reference: string, options: RemoteOptions = {}) {
@@ -61,6 +65,7 @@ export class Remote {
     this.#hosts = (options.hosts ?? defaultHosts())(this.reference);
     this.#authorizer = new Authorizer(options.credentials, options.patience);
     this.#patience = options.patience;
+    this.log = options.log;
     this.#accept = options.schema1 ? [...manifestTypes, ...schema1Types] : manifestTypes;
   }
 
@@ -152,8 +157,9 @@ export class Remote {
   blob(target: Target): BlobRequest {
     const hosts = this.#able("pull");
     const own: BlobSource[] = hosts.map((host) => ({
-      url: `${baseUrl(host, this.reference.repository)}/blobs/${target.digest}`,
+      url: addressOf(host, this.reference.repository, `/blobs/${target.digest}`),
       headers: this.#headers(host),
+      connection: host.connection,
     }));
     const foreign: BlobSource[] = (target.urls ?? []).filter((url) =>
       /^https?:$/.test(URL.parse(url)?.protocol ?? "")
@@ -185,13 +191,13 @@ export class Remote {
     accept: readonly string[],
     signal?: AbortSignal,
   ): Promise<Answer> {
-    const url = baseUrl(host, this.reference.repository) + path;
+    const url = addressOf(host, this.reference.repository, path);
     const headers = { accept: accept.join(", ") };
     return exchange(this.#place(host), { method, url, headers, patience: this.#patience }, signal);
   }
 
   #place(host: RegistryHost): Place {
-    return { host, authorizer: this.#authorizer, scope: this.#scope() };
+    return { host, authorizer: this.#authorizer, scope: this.#scope(), log: this.log };
   }
 
   /** The first host's result; the others' turn comes if it hasn't got it or doesn't work. */

@@ -4,7 +4,6 @@ import { TransferDefinition } from "../api/services/transfer/v1/transfer.ts";
 import { ImageStore } from "../api/types/transfer/imagestore.ts";
 import { ImageExportStream, ImageImportStream } from "../api/types/transfer/importexport.ts";
 import { Progress } from "../api/types/transfer/progress.ts";
-import { OCIRegistry } from "../api/types/transfer/registry.ts";
 import { invalidArgument, unimplemented } from "../errors.ts";
 import { anyOf, nameOf } from "../rpc/any.ts";
 import { requireNamespace } from "../rpc/context.ts";
@@ -13,7 +12,7 @@ import type { Scope } from "../scope.ts";
 import type { RegistryRequest, Transfer, TransferOptions } from "../transfer/mod.ts";
 import type { Streams } from "./streaming.ts";
 import { exportArchive, importArchive } from "./transfer_archive.ts";
-import { registryRequest } from "./transfer_registry.ts";
+import { withRegistry } from "./transfer_registry.ts";
 
 const PREFIX = "containerd.types.transfer.";
 
@@ -45,16 +44,18 @@ async function move(
   streams: Streams,
   scope: Scope,
   { source, destination }: { source: Any; destination: Any },
-  watch: TransferOptions,
+  watch: TransferOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
   const [from, to] = [nameOf(source.typeUrl), nameOf(destination.typeUrl)];
   if (from === `${PREFIX}OCIRegistry` && to === `${PREFIX}ImageStore`) {
-    const registry = registryRequest(streams, scope, OCIRegistry.decode(source.value));
-    return await pull(transfer, registry, scope, ImageStore.decode(destination.value), watch);
+    const store = ImageStore.decode(destination.value);
+    const work = (registry: RegistryRequest) => pull(transfer, registry, scope, store, watch);
+    return await withRegistry(streams, scope, source.value, watch.signal, work);
   }
   if (from === `${PREFIX}ImageStore` && to === `${PREFIX}OCIRegistry`) {
-    const registry = registryRequest(streams, scope, OCIRegistry.decode(destination.value));
-    return await push(transfer, registry, scope, ImageStore.decode(source.value), watch);
+    const store = ImageStore.decode(source.value);
+    const work = (registry: RegistryRequest) => push(transfer, registry, scope, store, watch);
+    return await withRegistry(streams, scope, destination.value, watch.signal, work);
   }
   if (from === `${PREFIX}ImageImportStream` && to === `${PREFIX}ImageStore`) {
     const parts = {

@@ -248,10 +248,17 @@ export class Download implements LayerSource {
     const { digest, mediaType } = target;
     const ingest = { path: writer.dataPath, offset, digest, size: Number(target.size) };
     const into = staged && { dir: staged.layerPath, form: "overlay" as const };
-    const job = { source: { blob: this.#remote.blob(target) }, ingest, target: into, mediaType };
+    const { log } = this.#remote;
+    const job = {
+      source: { blob: this.#remote.blob(target) },
+      ingest,
+      target: into,
+      mediaType,
+      ...log && { log: { dump: log.dump, trace: log.trace } },
+    };
     const onProgress = ({ received }: { received: number }) =>
       report(progressOf("downloading", target, received));
-    return await this.#rooms.workers.run(job, { signal, onProgress });
+    return await this.#rooms.workers.run(job, { signal, onProgress, onLog: log?.tell });
   }
 
   async #fromFile(target: Target, snapshotter: string, signal: AbortSignal): Promise<StagedLayer> {

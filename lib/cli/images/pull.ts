@@ -11,22 +11,20 @@ import { print } from "../output/print.ts";
 import { showProgress } from "../output/progress.ts";
 import { chainIdOf, diffIdsOf, manifestFor } from "./contents.ts";
 import { findImage } from "./lookup.ts";
-import { canonicalReference, uncheckedHost } from "./reference.ts";
-import { registryAccess } from "./registry.ts";
-import { type Pull, transferPull } from "../../client/transfer.ts";
+import { canonicalReference } from "./reference.ts";
+import { registryAccess } from "../registry/access.ts";
+import { type Pull, type RegistryAccess, transferPull } from "../../client/transfer.ts";
 
 export async function run(call: Call): Promise<void> {
   const [name] = required(call, "an image reference to pull");
-  const pull = await pullOf(call, name);
-  if (pull.reference !== name) print(`${name} is ${pull.reference}\n`);
+  const wanted = wantedOf(call);
+  const reference = await canonicalReference(name);
+  if (reference !== name) print(`${name} is ${reference}\n`);
   await using daemon = await connect(call);
-  await using hosts = call.flags.on("skip-verify") ? await uncheckedHost(pull.reference) : undefined;
+  await using access = await registryAccess(daemon, call.flags, reference);
+  const pull: Pull = { ...access, ...wanted };
   using progress = showProgress();
-  await pullImage(
-    daemon,
-    hosts ? { ...pull, hostsDir: hosts.dir } : pull,
-    (update) => progress.update(update),
-  );
+  await pullImage(daemon, pull, (update) => progress.update(update));
   progress.finish();
   if (!call.flags.on("print-chainid")) return;
   const image = await findImage(daemon, pull.reference);
@@ -53,13 +51,12 @@ export async function pullImage(
   }
 }
 
-async function pullOf({ flags }: Call, name: string): Promise<Pull> {
+function wantedOf({ flags }: Call): Omit<Pull, keyof RegistryAccess> {
   const all = flags.on("all-platforms");
   if (all && flags.has("platform")) {
     throw usageError("--all-platforms and --platform cannot be specified together");
   }
   return {
-    ...await registryAccess(flags, await canonicalReference(name)),
     platforms: all
       ? []
       : flags.has("platform")

@@ -12,9 +12,9 @@ export async function pullLocally(
   pull: Pull,
   onProgress: (update: Progress) => void,
 ): Promise<void> {
-  if (pull.everyPlatform || pull.allMetadata || pull.platforms.length > 1 || pull.hostsDir) {
+  if (pull.everyPlatform || pull.allMetadata || pull.platforms.length > 1) {
     throw unimplemented(
-      "this daemon has no Transfer service, without which only one platform is pulled, with no hosts configuration",
+      "this daemon has no Transfer service, without which only one platform is pulled",
     );
   }
   const [platform] = pull.platforms;
@@ -23,6 +23,8 @@ export async function pullLocally(
     unpack: pull.snapshotter ?? false,
     credentials: pull.credentials,
     plainHttp: pull.plainHttp,
+    hostsDir: pull.hostsDir,
+    log: pull.log,
     labels: pull.labels,
     onProgress,
     signal: globals.signal,

@@ -1,6 +1,6 @@
 /** The flags that shape a container. */
 import type { Flag } from "../command.ts";
-import { snapshotterFlag } from "../flags.ts";
+import { runRegistryFlags, snapshotterFlag } from "../flags.ts";
 
 /** The runtime that containerd's clients mean when they name none. */
 export const defaultRuntime = "io.containerd.runc.v2";
@@ -69,6 +69,7 @@ export const containerFlags: readonly Flag[] = [
   { name: "cgroup", value: "path", usage: 'cgroup path (to disable use of cgroup, set to "" explicitly)' },
   { name: "platform", value: "value", usage: "run image for specific platform" },
   { name: "pull", value: "when", usage: "pull the image when it is missing, or never", default: "missing" },
+  ...runRegistryFlags,
 ];
 
 /** Of `run`. */
