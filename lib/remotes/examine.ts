@@ -129,6 +129,7 @@ function adviceFor(
   }
   if (/dns|resolve|not known/i.test(error)) return "its name is unknown here: check the name, and the proxy";
   if (/refused/i.test(error)) return "nothing listens there: check the port, and that the registry runs";
+  if (status === 429 || status >= 500) return "it is at fault or has too much to do: try again later";
   if (status === 0) return "check the network, the proxy and dial_timeout";
   return "ask the registry's administrator";
 }

@@ -89,39 +89,39 @@ export class Remote {
   async #resolveByGet(host: RegistryHost, path: string, signal?: AbortSignal): Promise<Descriptor> {
     const answer = await this.#send(host, "GET", path, this.#accept, signal);
     if (answer.status !== 200) throw await errorOfAnswer(answer, this.#what());
+    const mediaType = typeOf(answer);
+    if (!manifestTypes.includes(mediaType) && !isSchema1Type(mediaType)) {
+      await answer.body?.cancel();
+      const words = `the media type ${JSON.stringify(mediaType)} is no image's`;
+      throw failedPrecondition(`${this.#what()}: ${host.host} answers 200, but ${words}`);
+    }
     const bytes = await readBody(answer, LARGEST_MANIFEST, this.#what());
     const claimed = answer.headers.get("docker-content-digest");
     const digest = this.reference.digest || (validDigest(claimed) ? claimed! : digestOf(bytes, "sha256:"));
     if (digestOf(bytes, digest) !== digest) {
       throw failedPrecondition(`${this.#what()}: the registry's bytes don't have the digest ${digest}`);
     }
-    return { digest, size: BigInt(bytes.length), mediaType: typeOf(answer), annotations: {} };
+    return { digest, size: BigInt(bytes.length), mediaType, annotations: {} };
   }
 
-  /** A manifest, index or config: verified, at most 8 MiB. */
+  /** A manifest, index or config: verified, at most 8 MiB. A host whose bytes are others counts as one without. */
   async fetch(target: Target, signal?: AbortSignal): Promise<Uint8Array> {
     const what = `${this.#what()}: ${target.digest}`;
     if (target.size > LARGEST_MANIFEST || target.size < 0) {
       throw failedPrecondition(`${what}: ${target.size} bytes, the limit is ${LARGEST_MANIFEST}`);
     }
     const kinds = manifestTypes.includes(target.mediaType) ? ["manifests"] : ["blobs", "manifests"];
-    const bytes = await this.#first("pull", async (host) => {
+    return await this.#first("pull", async (host) => {
       let answer = await this.#get(host, kinds[0]!, target, signal);
       if (answer.status === 404 && kinds[1]) {
         await answer.body?.cancel();
         answer = await this.#get(host, kinds[1], target, signal);
       }
       if (answer.status !== 200) throw await errorOfAnswer(answer, what);
-      return await readBody(answer, Number(target.size), what);
+      const bytes = await readBody(answer, Number(target.size), what);
+      verify(bytes, target, what);
+      return bytes;
     });
-    if (BigInt(bytes.length) !== BigInt(target.size)) {
-      throw failedPrecondition(`${what}: expected ${target.size} bytes, got ${bytes.length}`);
-    }
-    const found = digestOf(bytes, target.digest);
-    if (found !== target.digest) {
-      throw failedPrecondition(`${what}: the registry's bytes have the digest ${found}`);
-    }
-    return bytes;
   }
 
   /** A manifest whose digest is not that of its bytes: Docker's first format has signatures in it. */
@@ -153,8 +153,11 @@ export class Remote {
     return this.#send(host, "GET", `/${kind}/${target.digest}`, [target.mediaType, "*/*"], signal);
   }
 
-  /** How a layer is fetched. Addresses in the manifest come last, and never get credentials. */
-  blob(target: Target): BlobRequest {
+  /**
+   * How a layer is fetched. Addresses in the manifest come last, and never get credentials. `first`: which of the
+   * places is asked first, for those that have failed with the ones before.
+   */
+  blob(target: Target, first = 0): BlobRequest {
     const hosts = this.#able("pull");
     const own: BlobSource[] = hosts.map((host) => ({
       url: addressOf(host, this.reference.repository, `/blobs/${target.digest}`),
@@ -165,10 +168,12 @@ export class Remote {
       /^https?:$/.test(URL.parse(url)?.protocol ?? "")
     )
       .map((url) => ({ url: withoutUser(url), headers: { ...agent } }));
-    const [first, ...others] = [...own, ...foreign];
-    if (!first) throw failedPrecondition(`${this.#what()}: no host to pull from`);
+    const all = [...own, ...foreign];
+    const at = first % all.length;
+    const [chosen, ...others] = [...all.slice(at), ...all.slice(0, at)];
+    if (!chosen) throw failedPrecondition(`${this.#what()}: no host to pull from`);
     const { digest } = target;
-    return { ...first, others, digest, size: Number(target.size), patience: this.#patience };
+    return { ...chosen, others, digest, size: Number(target.size), patience: this.#patience };
   }
 
   /** Gets new tokens after a blob's 401. Throws Unauthenticated if there are none to be had. */
@@ -234,6 +239,17 @@ const validDigest = (digest: string | null) =>
 function digestOf(bytes: Uint8Array, like: string): string {
   const algorithm = like.slice(0, like.indexOf(":"));
   return `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}`;
+}
+
+/** Throws FailedPrecondition for other bytes than the target's. */
+function verify(bytes: Uint8Array, target: Target, what: string): void {
+  if (BigInt(bytes.length) !== BigInt(target.size)) {
+    throw failedPrecondition(`${what}: expected ${target.size} bytes, got ${bytes.length}`);
+  }
+  const found = digestOf(bytes, target.digest);
+  if (found !== target.digest) {
+    throw failedPrecondition(`${what}: the registry's bytes have the digest ${found}`);
+  }
 }
 
 const typeOf = (answer: Answer) => (answer.headers.get("content-type") ?? "").split(";")[0]!.trim();

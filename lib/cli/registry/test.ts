@@ -98,7 +98,8 @@ function credentialsText({ names }: RegistryServer, known: Known): string {
 function answerText(ping: RegistryServer["ping"]): string {
   if (!ping?.status) return "none";
   const schemes = [...new Set(ping.schemes)].join(", ");
-  const asked = schemes ? `, asks for credentials (${schemes})` : ", asks nobody who they are";
+  const open = ping.status === 200 ? ", asks nobody who they are" : "";
+  const asked = schemes ? `, asks for credentials (${schemes})` : open;
   return `${ping.status}${asked}${ping.shown ? ", has been shown them" : ""}`;
 }
 
