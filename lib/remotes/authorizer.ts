@@ -123,18 +123,18 @@ export class Authorizer {
       : getFor(realm, fields, [...scopes], credentials);
     const what = `token from ${realm.origin} for ${new URL(origin).host}`;
     const connection = connectionTo(host.connection, origin, realm.href);
-    const answer = await this.#send({ ...request, connection, log }, what, signal);
-    if (answer.status !== 200) throw await errorOfAnswer(answer, what);
-    return tokenOf(await readBody(answer, LARGEST_ANSWER, what), what);
+    return tokenOf(await this.#answerTo({ ...request, connection, log }, what, signal), what);
   }
 
-  /** A token server that can't be reached is not the registry: the error says whose it is. */
-  async #send(request: HttpRequest, what: string, signal?: AbortSignal): Promise<Answer> {
+  /** A token server that fails is not the registry: the error says whose it is. */
+  async #answerTo(request: HttpRequest, what: string, signal?: AbortSignal): Promise<Uint8Array> {
     try {
-      return await send({ ...request, patience: this.#patience }, signal);
+      const answer = await send({ ...request, patience: this.#patience }, signal);
+      if (answer.status !== 200) throw await errorOfAnswer(answer, what);
+      return await readBody(answer, LARGEST_ANSWER, what);
     } catch (error) {
       signal?.throwIfAborted();
-      if (!(error instanceof CtrError)) throw error;
+      if (!(error instanceof CtrError) || error.message.startsWith(what)) throw error;
       throw new CtrError(error.code, `${what}: ${messageOf(error)}`, { cause: error });
     }
   }

@@ -92,7 +92,7 @@ async function runHelper(
   }, patience);
   try {
     const feeding = feed(child.stdin, input);
-    const output = await collect(child, name);
+    const output = await collect(child, name, overdue.signal);
     const { success } = await child.status;
     await feeding;
     if (overdue.signal.aborted) {
@@ -139,15 +139,19 @@ async function feed(stdin: WritableStream<Uint8Array>, input: string): Promise<v
   }
 }
 
-async function collect(child: Deno.ChildProcess, name: string): Promise<string> {
+/** What it prints. Nobody waits for those that it has started, who may keep its output open, once it is overdue. */
+async function collect(child: Deno.ChildProcess, name: string, overdue: AbortSignal): Promise<string> {
   const decoder = new TextDecoder();
+  const reader = child.stdout.getReader();
+  overdue.addEventListener("abort", () => void reader.cancel().catch(() => {}), { once: true });
   let [text, size] = ["", 0];
-  for await (const piece of child.stdout) {
-    size += piece.length;
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    size += next.value.length;
     if (size > MOST_OUTPUT) {
+      await reader.cancel().catch(() => {});
       throw failedPrecondition(`${programOf(name)}: more than ${MOST_OUTPUT} bytes of output`);
     }
-    text += decoder.decode(piece, { stream: true });
+    text += decoder.decode(next.value, { stream: true });
   }
   return text + decoder.decode();
 }

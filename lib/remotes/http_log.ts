@@ -20,7 +20,7 @@ interface Asked {
 export function logAnswer({ log, ...asked }: Asked, answer: Response, started: number): void {
   if (!log) return;
   const { status, headers } = answer;
-  if (log.dump) log.tell(`${requestText(asked)}\n${headText(`< ${status}`, [...headers], "<")}\n`);
+  if (log.dump) log.tell(`${requestText(asked)}${headText(`< ${status}`, [...headers], "<")}\n`);
   if (log.trace) {
     log.tell(`${lineOf(asked)} -> ${status} ${headers.get("content-type") ?? ""} ${since(started)}\n`);
   }
@@ -29,7 +29,7 @@ export function logAnswer({ log, ...asked }: Asked, answer: Response, started: n
 /** Tells that no answer came. */
 export function logFailure({ log, ...asked }: Asked, reason: string, started: number): void {
   if (!log) return;
-  if (log.dump) log.tell(`${requestText(asked)}\n< no answer: ${reason}\n\n`);
+  if (log.dump) log.tell(`${requestText(asked)}< no answer: ${reason}\n\n`);
   if (log.trace) log.tell(`${lineOf(asked)} -> no answer: ${reason} ${since(started)}\n`);
 }
 

@@ -77,7 +77,7 @@ function plainHead(line: string, headers: string[]): string {
   );
 }
 
-async function headOf(conn: Deno.Conn): Promise<{ head: string; rest: Uint8Array }> {
+async function headOf(conn: Deno.Conn): Promise<{ head: string; rest: Uint8Array<ArrayBuffer> }> {
   const buffer = new Uint8Array(64 << 10);
   for (let size = 0;;) {
     const read = await conn.read(buffer.subarray(size));

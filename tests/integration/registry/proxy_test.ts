@@ -29,7 +29,7 @@ Deno.test("the daemon and its Workers, and commands, reach registries by HTTP_PR
     NO_PROXY: "spared.test",
   };
   const dir = scratch.join("certs.d");
-  await writeHosts(dir, "_default", `ca = "${authority.cert}"\n`);
+  await writeHosts(dir, "_default", `ca = "${authority.cert}"\n[host]\n`);
   await writeHosts(dir, "mirror.test", "skip_verify = true\n");
   await using longshore = await startLongshore({
     where: "shm",

@@ -161,3 +161,21 @@ Deno.test("what is long is pushed over the same connection, verified or not, and
     assert.equal((await longshore.ctr(["images", "pull", reference])).code, 0);
   }
 });
+
+Deno.test("authorities that the host trusts hold for registries, too, as they do for Debian's ctr", async () => {
+  await using scratch = await Scratch.make("shm");
+  const authority = await Authority.make(scratch.join("own"));
+  await using plain = await startRegistry({ where: "shm" });
+  await push(await noiseImage(scratch), plain, "noise:1");
+  await using registry = await startRegistry({ tls: await authority.issue("registry"), data: plain.data });
+  const dir = scratch.join("certs.d");
+  await writeHosts(dir, "_default", `server = "https://${registry.host}"\n[host]\n`);
+  const env = { SSL_CERT_FILE: authority.cert };
+  await using longshore = await startLongshore({ where: "shm", env });
+  await using containerd = await startContainerd("shm");
+  const pull = ["images", "pull", "--hosts-dir", dir, "registry.test/noise:1"];
+  const theirs = await containerd.ctr(pull, { env });
+  assert.equal(theirs.code, 0, theirs.stderr);
+  const ours = await longshore.ctr(pull);
+  assert.equal(ours.code, 0, ours.stderr);
+});
