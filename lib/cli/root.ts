@@ -137,6 +137,24 @@ export const commands: readonly Command[] = [
     usage: "what clients use that a later daemon won't have",
     group: () => import("./deprecations/mod.ts"),
   },
+  {
+    name: "login",
+    usage: "log in to a registry",
+    arguments: "<host>",
+    description:
+      "Asks the registry, and keeps the user and password where docker keeps them: in config.json, or with the\n" +
+      "credential helper that it names. Pulls and pushes use them, and those that docker has kept.",
+    examples: ["login registry.example", "login -u alice --password-stdin registry.example:5000 < password"],
+    lazyFlags: async () => (await import("./registry/mod.ts")).loginFlags,
+    load: () => import("./login.ts"),
+  },
+  {
+    name: "logout",
+    usage: "forget the login to a registry",
+    arguments: "<host>",
+    load: () => import("./logout.ts"),
+  },
+  { name: "registry", usage: "look into registries", group: () => import("./registry/mod.ts") },
   { name: "system", usage: "look after the daemon's host", group: () => import("./system/mod.ts") },
   {
     name: "prune",

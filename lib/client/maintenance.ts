@@ -6,7 +6,7 @@ import {
   MaintenanceDefinition,
   type RepairResponse,
 } from "../api/services/maintenance/v1/maintenance.ts";
-import type { Credentials } from "./pull.ts";
+import type { Credentials } from "./transfer.ts";
 import type { Services } from "./services.ts";
 
 export {
@@ -86,5 +86,6 @@ export async function prune(
 
 function said(credentials: Credentials | undefined): { user?: string; password?: string; refresh?: string } {
   if (!credentials) return {};
-  return "refresh" in credentials ? { refresh: credentials.refresh } : credentials;
+  if ("refresh" in credentials) return { refresh: credentials.refresh };
+  return "header" in credentials ? {} : credentials;
 }

@@ -38,7 +38,8 @@ export {
   RepairResponse_Step as RepairStep,
 } from "./maintenance.ts";
 export { type Attached, attachNetwork, detachNetwork, type NetworkWishes, networkWishes } from "./network.ts";
-export { type Credentials, type PullOptions } from "./pull.ts";
+export { dockerCredentials, type DockerCredentialsOptions } from "./docker_credentials.ts";
+export type { Credentials, CredentialsSource, PullOptions, TransferLog } from "./pull.ts";
 export type { PushOptions } from "./push.ts";
 export type { Restored, RestoreOptions } from "./restore.ts";
 export type { Signal } from "./signals.ts";

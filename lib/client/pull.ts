@@ -5,19 +5,22 @@ import { Code, isError } from "../errors.ts";
 import { defaultPlatform, parsePlatform } from "../images/mod.ts";
 import { Image } from "./image.ts";
 import type { Services } from "./services.ts";
-import { transferPull } from "./transfer.ts";
+import { type Credentials, type CredentialsSource, type TransferLog, transferPull } from "./transfer.ts";
 
-/** Who we are to a registry. */
-export type Credentials = { readonly user: string; readonly password: string } | { readonly refresh: string };
+export type { Credentials, CredentialsSource, TransferLog } from "./transfer.ts";
 
 export interface PullOptions {
   /** `os/arch/variant`; the host's unless said. */
   readonly platform?: string;
   /** Where its layers are unpacked to; `false` for nowhere. */
   readonly unpack?: string | false;
-  readonly credentials?: Credentials;
+  /** What is known, or who knows: {@linkcode dockerCredentials} for what docker has. */
+  readonly credentials?: Credentials | CredentialsSource;
   /** Speak http to the registry; registries on the loopback are spoken to so anyway. */
   readonly plainHttp?: boolean;
+  /** A directory of hosts.toml files, in place of the daemon's own. */
+  readonly hostsDir?: string;
+  readonly log?: TransferLog;
   readonly labels?: Record<string, string>;
   readonly onProgress?: (update: Progress) => void;
   readonly signal?: AbortSignal;
@@ -50,8 +53,9 @@ function byDaemon(services: Services, reference: string, options: PullOptions): 
     labels,
     snapshotter: unpack || undefined,
     plainHttp,
-    hostsDir: "",
+    hostsDir: options.hostsDir ?? "",
     credentials,
+    log: options.log,
   };
   return transferPull(services, wanted, options.onProgress ?? (() => {}), signal);
 }

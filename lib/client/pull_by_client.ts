@@ -19,11 +19,12 @@ import {
   suitable,
 } from "../images/mod.ts";
 import { inLanes } from "../push/mod.ts";
-import { defaultHosts, openBlob, Remote } from "../remotes/mod.ts";
+import { openBlob, Remote } from "../remotes/mod.ts";
 import type { CallOptions } from "../rpc/service.ts";
 import { ContentClient } from "./content.ts";
 import { createLease, type Lease } from "./lease.ts";
 import type { PullOptions } from "./pull.ts";
+import { remoteOptionsOf } from "./registry_access.ts";
 import type { Services } from "./services.ts";
 import { unpackByClient } from "./unpack_by_client.ts";
 
@@ -72,15 +73,9 @@ export async function pullByClient(
   await nameImage(pull, reference, target, options.labels ?? {});
 }
 
-function remoteFor(reference: string, { credentials, plainHttp }: PullOptions): Remote {
-  const given = credentials &&
-    ("refresh" in credentials
-      ? { refreshToken: credentials.refresh }
-      : { username: credentials.user, secret: credentials.password });
-  return new Remote(reference, {
-    hosts: defaultHosts({ plainHttp }),
-    credentials: given && (() => Promise.resolve(given)),
-  });
+function remoteFor(reference: string, options: PullOptions): Remote {
+  const { credentials, plainHttp = false, hostsDir = "", log } = options;
+  return new Remote(reference, remoteOptionsOf({ credentials, plainHttp, hostsDir, log }));
 }
 
 /** Stores the documents from an index down to the manifest for the platform, children held first. */
@@ -122,7 +117,12 @@ async function fetchLayer(pull: LocalPull, layer: Descriptor): Promise<void> {
     return report("already exists", layer, layer.size);
   }
   report("waiting", layer, 0);
-  const body = await openBlob(remote.blob({ ...layer, size: BigInt(layer.size) }), 0, call.signal);
+  const body = await openBlob(
+    remote.blob({ ...layer, size: BigInt(layer.size) }),
+    0,
+    call.signal,
+    remote.log,
+  );
   await store(pull, "layer", counted(body, (done) => report("downloading", layer, done)), layer);
   report("complete", layer, layer.size);
 }

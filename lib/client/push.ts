@@ -2,7 +2,7 @@
 import type { Progress } from "../api/types/transfer/progress.ts";
 import { Code, isError } from "../errors.ts";
 import { parsePlatform } from "../images/mod.ts";
-import type { Credentials } from "./pull.ts";
+import type { Credentials, CredentialsSource, TransferLog } from "./transfer.ts";
 import type { Services } from "./services.ts";
 import { type Push, transferPush } from "./transfer_push.ts";
 
@@ -13,9 +13,13 @@ export interface PushOptions {
   readonly platforms?: readonly string[];
   /** Fail rather than leave out platforms that aren't there. */
   readonly allPlatforms?: boolean;
-  readonly credentials?: Credentials;
+  /** What is known, or who knows: {@linkcode dockerCredentials} for what docker has. */
+  readonly credentials?: Credentials | CredentialsSource;
   /** Speak http to the registry; registries on the loopback are spoken to so anyway. */
   readonly plainHttp?: boolean;
+  /** A directory of hosts.toml files, in place of the daemon's own. */
+  readonly hostsDir?: string;
+  readonly log?: TransferLog;
   readonly onProgress?: (update: Progress) => void;
   readonly signal?: AbortSignal;
 }
@@ -30,8 +34,9 @@ export async function push(services: Services, reference: string, options: PushO
     platforms: platforms.map(parsePlatform),
     allPlatforms,
     plainHttp,
-    hostsDir: "",
+    hostsDir: options.hostsDir ?? "",
     credentials,
+    log: options.log,
   };
   try {
     await transferPush(services, wanted, onProgress, signal);

@@ -11,7 +11,7 @@ import { Pusher, type Reference } from "../remotes/mod.ts";
 import type { CallOptions } from "../rpc/service.ts";
 import { ContentClient } from "./content.ts";
 import { createLease } from "./lease.ts";
-import { remoteOptions } from "./remote_options.ts";
+import { remoteOptionsOf } from "./registry_access.ts";
 import type { Services } from "./services.ts";
 import type { Push } from "./transfer_push.ts";
 
@@ -34,7 +34,7 @@ export async function pushByClient(
 ): Promise<void> {
   const { signal } = options;
   const content = new ContentClient(services);
-  const pusher = new Pusher(push.reference, remoteOptions(push));
+  const pusher = new Pusher(push.reference, remoteOptionsOf(push));
   const target = manifest
     ? { ...manifest, size: await sizeOf(content, manifest.digest), annotations: {} }
     : await targetOf(services, push.image);

@@ -5,9 +5,16 @@ import { TransferDefinition } from "../api/services/transfer/v1/transfer.ts";
 import type { Platform } from "../api/types/platform.ts";
 import { ImageStore } from "../api/types/transfer/imagestore.ts";
 import { Progress } from "../api/types/transfer/progress.ts";
-import { AuthResponse, AuthType, HTTPDebug, OCIRegistry } from "../api/types/transfer/registry.ts";
+import {
+  AuthRequest,
+  AuthResponse,
+  AuthType,
+  HTTPDebug,
+  OCIRegistry,
+} from "../api/types/transfer/registry.ts";
 import { Code, isError } from "../errors.ts";
 import { anyOf, nameOf } from "../rpc/any.ts";
+import { receiveBytes } from "../rpc/byte_stream.ts";
 import { complete } from "../rpc/service.ts";
 import type { Services } from "./services.ts";
 
@@ -19,7 +26,33 @@ export interface RegistryAccess {
   readonly reference: string;
   readonly plainHttp: boolean;
   readonly hostsDir: string;
-  readonly credentials: { user: string; password: string } | { refresh: string } | undefined;
+  readonly credentials: Credentials | CredentialsSource | undefined;
+  /** Who wants to see what goes between the daemon and the registry. */
+  readonly log?: TransferLog;
+}
+
+/** Who somebody is to a registry. */
+export type Credentials =
+  | { readonly user: string; readonly password: string }
+  | { readonly refresh: string }
+  | { readonly header: string };
+
+/** Asked for each host that wants to know: `registry.test:5000`, `docker.io`. */
+export type CredentialsSource = (host: string) => Promise<Credentials | undefined>;
+
+/** Told about requests and answers, without their secrets. */
+export interface TransferLog {
+  /** Heads of requests and answers. */
+  readonly dump: boolean;
+  /** A line a request. */
+  readonly trace: boolean;
+  readonly tell: (text: string) => void;
+}
+
+/** The streams that a registry's end of a transfer refers to; empty for those there aren't. */
+export interface RegistryStreams {
+  readonly auth: string;
+  readonly logs: string;
 }
 
 /** What to pull, and how. */
@@ -43,18 +76,18 @@ export async function transferPull(
   onProgress: (update: Progress) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  const ends = (authStream: string) => ({
-    source: registryAny(pull, authStream),
+  const ends = (streams: RegistryStreams) => ({
+    source: registryAny(pull, streams),
     destination: anyOf("containerd.types.transfer.ImageStore", ImageStore, storeOf(pull)),
   });
-  await transfer(daemon, pull.credentials, ends, onProgress, signal);
+  await transfer(daemon, pull, ends, onProgress, signal);
 }
 
-/** Runs one transfer, with a stream for its progress and, if there are credentials, one to ask for them. */
+/** Runs one transfer, with streams for its progress, for the questions for credentials and for the log, if wanted. */
 export async function transfer(
   daemon: Services,
-  credentials: RegistryAccess["credentials"],
-  endsWith: (authStream: string) => { source: Any; destination: Any },
+  { credentials, log }: Pick<RegistryAccess, "credentials" | "log">,
+  endsWith: (streams: RegistryStreams) => { source: Any; destination: Any },
   onProgress: (update: Progress) => void,
   signal?: AbortSignal,
 ): Promise<void> {
@@ -62,12 +95,17 @@ export async function transfer(
   const auth = credentials ? await openStream(daemon) : undefined;
   const watching = watch(progress, onProgress);
   const answering = auth ? answer(auth, credentials) : undefined;
+  const logs = log ? await openStream(daemon) : undefined;
+  const logging = logs && log ? listen(logs, log) : undefined;
   try {
     const options = { progressStream: progress.id };
-    await daemon.stub(TransferDefinition).transfer({ ...endsWith(auth?.id ?? ""), options }, { signal });
+    const streams = { auth: auth?.id ?? "", logs: logs?.id ?? "" };
+    await daemon.stub(TransferDefinition).transfer({ ...endsWith(streams), options }, { signal });
   } finally {
     progress.close();
     auth?.close();
+    if (logging) await within(lastWords, logging);
+    logs?.close();
   }
   await within(lastWords, Promise.all([watching, answering]));
 }
@@ -84,22 +122,27 @@ async function within(millis: number, work: Promise<unknown>): Promise<void> {
 }
 
 /** A registry as one end of a transfer. */
-export const registryAny = (access: RegistryAccess, authStream: string): Any =>
+export const registryAny = (access: RegistryAccess, streams: RegistryStreams): Any =>
   anyOf(
     "containerd.types.transfer.OCIRegistry",
     OCIRegistry,
     complete(OCIRegistry, {
       reference: access.reference,
       resolver: {
-        authStream,
+        authStream: streams.auth,
         headers: {},
         hostDir: access.hostsDir,
         defaultScheme: access.plainHttp ? "http" : "",
-        httpDebug: HTTPDebug.DISABLED,
-        logsStream: "",
+        httpDebug: debugOf(access.log),
+        logsStream: streams.logs,
       },
     }),
   );
+
+function debugOf(log: TransferLog | undefined): HTTPDebug {
+  if (log?.dump && log.trace) return HTTPDebug.BOTH;
+  return log?.dump ? HTTPDebug.DEBUG : log?.trace ? HTTPDebug.TRACE : HTTPDebug.DISABLED;
+}
 
 function storeOf(pull: Pull): ImageStore {
   const platforms = pull.platforms.map((platform) => ({ ...platform, osVersion: "", osFeatures: [] }));
@@ -155,20 +198,41 @@ async function answer(
   { messages, send }: Stream,
   credentials: RegistryAccess["credentials"],
 ): Promise<void> {
-  await each(messages, () => {
-    const response = !credentials
-      ? { authType: AuthType.NONE, username: "", secret: "" }
-      : "refresh" in credentials
-      ? { authType: AuthType.REFRESH, username: "", secret: credentials.refresh }
-      : { authType: AuthType.CREDENTIALS, username: credentials.user, secret: credentials.password };
-    send(anyOf("containerd.types.transfer.AuthResponse", AuthResponse, complete(AuthResponse, response)));
+  await each(messages, async ({ value }) => {
+    const known = typeof credentials === "function"
+      ? await credentials(AuthRequest.decode(value).host).catch(() => undefined)
+      : credentials;
+    const response = complete(AuthResponse, responseOf(known));
+    send(anyOf("containerd.types.transfer.AuthResponse", AuthResponse, response));
   });
 }
 
-/** Until the daemon ends the stream. How the transfer itself went, its own call tells. */
-async function each(messages: AsyncIterator<Any>, act: (message: Any) => void): Promise<void> {
+function responseOf(known: Credentials | undefined) {
+  if (!known) return { authType: AuthType.NONE };
+  if ("refresh" in known) return { authType: AuthType.REFRESH, secret: known.refresh };
+  if ("header" in known) return { authType: AuthType.HEADER, secret: known.header };
+  return { authType: AuthType.CREDENTIALS, username: known.user, secret: known.password };
+}
+
+/** Hands the daemon's words on. */
+async function listen({ messages, send }: Stream, log: TransferLog): Promise<void> {
+  const decoder = new TextDecoder();
   try {
-    for (let next = await messages.next(); !next.done; next = await messages.next()) act(next.value);
+    for await (const bytes of receiveBytes({ incoming: messages, send })) {
+      log.tell(decoder.decode(bytes, { stream: true }));
+    }
+  } catch {
+    // How the transfer itself went, its own call tells.
+  }
+}
+
+/** Until the daemon ends the stream. How the transfer itself went, its own call tells. */
+async function each(
+  messages: AsyncIterator<Any>,
+  act: (message: Any) => void | Promise<void>,
+): Promise<void> {
+  try {
+    for (let next = await messages.next(); !next.done; next = await messages.next()) await act(next.value);
   } catch {
     return;
   }

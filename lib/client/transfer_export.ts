@@ -42,7 +42,7 @@ export async function* transferExport(
       destinationOf(stream, wish),
     ),
   });
-  const transferring = transfer(daemon, undefined, ends, onProgress, both);
+  const transferring = transfer(daemon, { credentials: undefined }, ends, onProgress, both);
   transferring.catch(() => stream.close());
   try {
     yield* receiveBytes({ incoming: stream.messages, send: stream.send });

@@ -53,7 +53,7 @@ export async function transferImport(
     destination: anyOf("containerd.types.transfer.ImageStore", ImageStore, storeOf(wish)),
   });
   try {
-    await transfer(daemon, undefined, ends, onProgress, both);
+    await transfer(daemon, { credentials: undefined }, ends, onProgress, both);
     await sending;
   } catch (error) {
     // That the source can't be read is why the daemon was told to stop.

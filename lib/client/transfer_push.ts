@@ -4,7 +4,13 @@ import type { Progress } from "../api/types/transfer/progress.ts";
 import { anyOf } from "../rpc/any.ts";
 import { complete } from "../rpc/service.ts";
 import type { Services } from "./services.ts";
-import { type PlatformName, type RegistryAccess, registryAny, transfer } from "./transfer.ts";
+import {
+  type PlatformName,
+  type RegistryAccess,
+  registryAny,
+  type RegistryStreams,
+  transfer,
+} from "./transfer.ts";
 
 /** What to push, and where to. */
 export interface Push extends RegistryAccess {
@@ -23,11 +29,11 @@ export async function transferPush(
   onProgress: (update: Progress) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  const ends = (authStream: string) => ({
+  const ends = (streams: RegistryStreams) => ({
     source: anyOf("containerd.types.transfer.ImageStore", ImageStore, storeOf(push)),
-    destination: registryAny(push, authStream),
+    destination: registryAny(push, streams),
   });
-  await transfer(daemon, push.credentials, ends, onProgress, signal);
+  await transfer(daemon, push, ends, onProgress, signal);
 }
 
 function storeOf({ image, platforms, allPlatforms }: Push): ImageStore {

@@ -9,5 +9,6 @@ export {
 } from "./config.ts";
 export { examine, type Finding, rebuild, type RebuildRequest } from "./doctor/mod.ts";
 export type { Log, LogLevel } from "./log.ts";
+export { registryDirs } from "./plugin_config.ts";
 export { runDaemon } from "./run.ts";
 export { type Daemon, serve } from "./serve.ts";

@@ -1,4 +1,5 @@
 /** The tables of containerd's plugins that this daemon reads: `[plugins."io.containerd.gc.v1.scheduler"]` and so on. */
+import { parseDuration } from "../duration.ts";
 import { invalidArgument } from "../errors.ts";
 import type { GarbageCollectorOptions } from "../metadata/mod.ts";
 import type { Config } from "./config.ts";
@@ -49,29 +50,14 @@ function number(
   throw invalidArgument(`plugins.${JSON.stringify(scheduler)}.${key} must be ${what}`);
 }
 
-const units: Record<string, number> = {
-  ns: 1e-6,
-  us: 1e-3,
-  "µs": 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
-
 /** Milliseconds of a duration as Go writes it: "100ms", "1m30s", "0". */
 function duration(value: unknown, key: string): number {
   const text = String(value);
   if (text === "0") return 0;
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)];
-  if (!parts.length || parts.map(([part]) => part).join("") !== text) {
-    throw invalidArgument(
-      `plugins.${JSON.stringify(scheduler)}.${key} must be a duration like "100ms", not ${
-        JSON.stringify(text)
-      }`,
-    );
-  }
-  return parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * units[unit!]!, 0);
+  const millis = parseDuration(text);
+  if (millis !== undefined) return millis;
+  const name = `plugins.${JSON.stringify(scheduler)}.${key}`;
+  throw invalidArgument(`${name} must be a duration like "100ms", not ${JSON.stringify(text)}`);
 }
 
 /** Whether blobs of unpacked layers are dropped. */
@@ -85,4 +71,29 @@ export function discardsLayers(plugins: Plugins): boolean {
     throw invalidArgument(`plugins.${JSON.stringify(plugin)}.discard_unpacked_layers must be true or false`);
   }
   return false;
+}
+
+/** Where containerd has `config_path`, and in which table of it. */
+const registryTables: readonly [plugin: string, table?: string][] = [
+  ["io.containerd.transfer.v1.local"],
+  ["io.containerd.cri.v1.images", "registry"],
+  ["io.containerd.grpc.v1.cri", "registry"],
+];
+/** Our own first, then those of containerd and docker, which is where containerd looks too. */
+const usualRegistryDirs = ["/etc/longshore/certs.d", "/etc/containerd/certs.d", "/etc/docker/certs.d"];
+
+/** The directories of hosts.toml files, in order. Throws InvalidArgument, naming the key. */
+export function registryDirs(plugins: Plugins): string[] {
+  for (const [plugin, table] of registryTables) {
+    const within = (table ? plugins[plugin]?.[table] : plugins[plugin]) as
+      | Record<string, unknown>
+      | undefined;
+    const value = within?.config_path;
+    if (value === undefined || value === "") continue;
+    const dirs = typeof value === "string" ? value.split(":").filter((dir) => dir) : [];
+    if (dirs.length > 0 && dirs.every((dir) => dir.startsWith("/"))) return dirs;
+    const key = [`plugins.${JSON.stringify(plugin)}`, ...table ? [table] : [], "config_path"].join(".");
+    throw invalidArgument(`${key} must be absolute paths with colons between them`);
+  }
+  return usualRegistryDirs;
 }

@@ -46,7 +46,7 @@ import type { Log } from "./log.ts";
 import { removeLogs } from "./logs.ts";
 import type { MetricsSource } from "./metrics.ts";
 import { openSnapshotters } from "./snapshotters.ts";
-import { discardsLayers, gcOptions } from "./plugin_config.ts";
+import { discardsLayers, gcOptions, registryDirs } from "./plugin_config.ts";
 
 /** The opened rooms, as the API sees them. */
 export interface Rooms extends AsyncDisposable, MetricsSource {
@@ -86,6 +86,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
     {
       discardUnpackedLayers: discardsLayers(config.plugins),
       schema1: /^(1|true)$/i.test(Deno.env.get(schema1Switch) ?? ""),
+      registryDirs: registryDirs(config.plugins),
     },
   );
   const tasks = new TaskManager({
@@ -122,7 +123,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
     imagesService(images, collector),
     introspectionService(identity),
     leasesService(leases, collector),
-    maintenanceService(transfer, housekeeping, collector),
+    maintenanceService(transfer, housekeeping, collector, registryDirs(config.plugins)),
     mountsService(mounts),
     namespacesService(namespaces),
     sandboxStoreService(new SandboxStore(db)),

@@ -4,7 +4,10 @@
  */
 import { Code, CtrError, failedPrecondition, messageOf } from "../errors.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
-import { type Answer, errorOfAnswer, type Patience, readBody, send } from "./http.ts";
+import { connectionTo } from "./connection.ts";
+import type { RegistryHost } from "./hosts.ts";
+import { type Answer, errorOfAnswer, type HttpRequest, type Patience, readBody, send } from "./http.ts";
+import type { HttpLog } from "./http_log.ts";
 
 /** Who somebody is to a registry: a user and password, a refresh token, or a finished header. */
 export interface Credentials {
@@ -16,7 +19,7 @@ export interface Credentials {
   readonly header?: string;
 }
 
-/** Asked once for each host that wants to know. */
+/** Asked once for each host that wants to know; `host` is docker.io for that registry, whatever its server's name. */
 export type CredentialsFor = (
   host: string,
   challenge: readonly string[],
@@ -53,40 +56,47 @@ export class Authorizer {
    * Answers a 401: afterwards {@linkcode header} has something new. False if there is nothing more to say.
    * Throws what the token server's failure is.
    */
-  async answer(origin: string, scope: string, answer: Answer, signal?: AbortSignal): Promise<boolean> {
+  async answer(asker: Asker, answer: Answer, signal?: AbortSignal): Promise<boolean> {
+    const { scope } = asker;
+    const origin = new URL(`${asker.host.scheme}://${asker.host.host}`).origin;
     const header = answer.headers.get("www-authenticate") ?? "";
     const challenges = parseChallenges(header);
     const before = this.#tokens.get(keyOf(origin, scope))?.header;
-    const credentials = await this.#ask(origin, header);
-    const token = await this.#tokenFor(origin, scope, challenges, credentials, signal);
+    const credentials = await this.#ask(origin, asker.host, header);
+    const token = await this.#tokenFor(asker, origin, challenges, credentials, signal);
     if (!token || token.header === before) return false;
     this.#tokens.set(keyOf(origin, scope), token);
     return true;
   }
 
-  #ask(origin: string, header: string): Promise<Credentials | undefined> {
-    const { host } = new URL(origin);
+  #ask(origin: string, host: RegistryHost, header: string): Promise<Credentials | undefined> {
     let known = this.#credentials.get(origin);
     if (!known) {
-      // Keys of credentials are the names that people use.
-      const name = host === "registry-1.docker.io" ? "docker.io" : host;
-      known = Promise.resolve(this.#credentialsFor(name, [header]));
+      known = this.#askFor(namesOf(host), header);
       this.#credentials.set(origin, known);
       known.catch(() => this.#credentials.delete(origin));
     }
     return known;
   }
 
+  async #askFor(names: string[], header: string): Promise<Credentials | undefined> {
+    for (const name of names) {
+      const credentials = await this.#credentialsFor(name, [header]);
+      if (credentials) return credentials;
+    }
+    return undefined;
+  }
+
   async #tokenFor(
+    asker: Asker,
     origin: string,
-    scope: string,
     challenges: readonly Challenge[],
     credentials: Credentials | undefined,
     signal?: AbortSignal,
   ): Promise<Token | undefined> {
     if (credentials?.header) return { header: credentials.header, expiresAt: Infinity };
     const bearer = challenges.find(({ scheme }) => scheme === "bearer");
-    if (bearer) return await this.#bearer(origin, scope, bearer, credentials, signal);
+    if (bearer) return await this.#bearer(asker, origin, bearer, credentials, signal);
     const { username, secret } = credentials ?? {};
     if (challenges.some(({ scheme }) => scheme === "basic") && username && secret !== undefined) {
       return { header: basic(username, secret), expiresAt: Infinity };
@@ -95,8 +105,8 @@ export class Authorizer {
   }
 
   async #bearer(
+    { scope, host, log }: Asker,
     origin: string,
-    scope: string,
     { parameters }: Challenge,
     credentials: Credentials | undefined,
     signal?: AbortSignal,
@@ -112,10 +122,36 @@ export class Authorizer {
       ? postFor(realm, fields, [...scopes], refresh)
       : getFor(realm, fields, [...scopes], credentials);
     const what = `token from ${realm.origin} for ${new URL(origin).host}`;
-    const answer = await send({ ...request, patience: this.#patience }, signal);
-    if (answer.status !== 200) throw await errorOfAnswer(answer, what);
-    return tokenOf(await readBody(answer, LARGEST_ANSWER, what), what);
+    const connection = connectionTo(host.connection, origin, realm.href);
+    return tokenOf(await this.#answerTo({ ...request, connection, log }, what, signal), what);
   }
+
+  /** A token server that fails is not the registry: the error says whose it is. */
+  async #answerTo(request: HttpRequest, what: string, signal?: AbortSignal): Promise<Uint8Array> {
+    try {
+      const answer = await send({ ...request, patience: this.#patience }, signal);
+      if (answer.status !== 200) throw await errorOfAnswer(answer, what);
+      return await readBody(answer, LARGEST_ANSWER, what);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof CtrError) || error.message.startsWith(what)) throw error;
+      throw new CtrError(error.code, `${what}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+}
+
+/** Who asks, and what we want there. */
+interface Asker {
+  readonly host: RegistryHost;
+  readonly scope: string;
+  readonly log?: HttpLog;
+}
+
+/** What credentials for a host may be kept under: its name, and that of the registry that it is. */
+export function namesOf({ host, namespace, isRegistry }: RegistryHost): string[] {
+  // Keys of credentials are the names that people use.
+  const own = host === "registry-1.docker.io" ? "docker.io" : host;
+  return isRegistry && namespace ? [own, namespace] : [own];
 }
 
 const keyOf = (origin: string, scope: string) => `${origin} ${scope}`;
@@ -160,8 +196,9 @@ function tokenOf(body: Uint8Array, what: string): Token {
   let answer: { token?: unknown; access_token?: unknown; expires_in?: unknown };
   try {
     answer = JSON.parse(new TextDecoder().decode(body)) ?? {};
-  } catch (error) {
-    throw failedPrecondition(`${what}: answer is not JSON: ${messageOf(error)}`);
+  } catch {
+    // The parser's own words have parts of the answer in them, which may be secrets.
+    throw failedPrecondition(`${what}: the answer is not JSON`);
   }
   const token = answer.token || answer.access_token;
   if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token)) {

@@ -1,12 +1,15 @@
 /** Getting one blob: everything a Worker needs to know of it, and the stream of its bytes from any offset. */
 import { Code, CtrError, failedPrecondition } from "../errors.ts";
+import type { Connection } from "./connection.ts";
 import { type Answer, errorOfAnswer, type Patience, send } from "./http.ts";
+import type { HttpLog } from "./http_log.ts";
 
 /** One place that has a blob. */
 export interface BlobSource {
   readonly url: string;
   /** Sent to this place only, not where it redirects to on other hosts. Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
+  readonly connection?: Connection;
 }
 
 /** One blob to be fetched. Can be cloned, so that a Worker can be told to fetch it. */
@@ -28,12 +31,13 @@ export async function openBlob(
   request: BlobRequest,
   offset: number,
   signal?: AbortSignal,
+  log?: HttpLog,
 ): Promise<ReadableStream<Uint8Array>> {
   const sources: readonly BlobSource[] = [request, ...request.others ?? []];
   let first: unknown;
   for (const source of sources) {
     try {
-      return await openFrom(source, request, offset, signal);
+      return await openFrom(source, { ...request, log }, offset, signal);
     } catch (error) {
       signal?.throwIfAborted();
       first ??= error;
@@ -44,13 +48,14 @@ export async function openBlob(
 }
 
 async function openFrom(
-  { url, headers }: BlobSource,
-  { digest, size, patience }: BlobRequest,
+  { url, headers, connection }: BlobSource,
+  { digest, size, patience, log }: BlobRequest & { readonly log?: HttpLog },
   offset: number,
   signal?: AbortSignal,
 ): Promise<ReadableStream<Uint8Array>> {
   const range: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
-  const request = { method: "GET", url, headers: { ...headers, ...range }, patience } as const;
+  const wanted = { ...headers, ...range };
+  const request = { method: "GET", url, headers: wanted, patience, connection, log } as const;
   const answer = await send(request, signal);
   if (answer.status === 206) {
     await checkRange(answer, digest, offset);

@@ -1,7 +1,9 @@
 /** A request to a registry's host as one of its users: its questions are answered, its headers sent along. */
 import type { Authorizer } from "./authorizer.ts";
+import { connectionTo } from "./connection.ts";
 import { baseUrl, type RegistryHost } from "./hosts.ts";
 import { type Answer, type HttpRequest, send } from "./http.ts";
+import type { HttpLog } from "./http_log.ts";
 
 const MOST_AUTH_ROUNDS = 2;
 
@@ -20,6 +22,7 @@ export interface Place {
   /** A lesser scope whose credentials may do, and are tried while there are none for `scope`. */
   readonly lesserScope?: string;
   readonly sender?: Sender;
+  readonly log?: HttpLog;
 }
 
 /** The scheme, name and port of a host. */
@@ -40,9 +43,11 @@ export function headersFor({ host, authorizer, scope, lesserScope }: Place): Rec
 export async function exchange(place: Place, request: HttpRequest, signal?: AbortSignal): Promise<Answer> {
   const origin = originOf(place.host);
   const isOwn = new URL(request.url).origin === origin;
+  const connection = connectionTo(place.host.connection, origin, request.url);
+  const { log } = place;
   for (let round = 0;; round++) {
     const headers: Record<string, string> = { ...isOwn ? headersFor(place) : agent, ...request.headers };
-    const answer = await (place.sender ?? send)({ ...request, headers }, signal);
+    const answer = await (place.sender ?? send)({ ...request, headers, connection, log }, signal);
     const asked = answer.status === 401 && isOwn && new URL(answer.url).origin === origin;
     if (!asked || round >= MOST_AUTH_ROUNDS) return answer;
     // Somebody who asked at the same time may have found out what to say.
@@ -51,7 +56,7 @@ export async function exchange(place: Place, request: HttpRequest, signal?: Abor
       await answer.body?.cancel();
       continue;
     }
-    if (!await place.authorizer.answer(origin, place.scope, answer, signal)) return answer;
+    if (!await place.authorizer.answer(place, answer, signal)) return answer;
     await answer.body?.cancel();
   }
 }

@@ -1,4 +1,5 @@
 /** Which servers are asked for an image, in which order, and for what. */
+import { type Connection, wantsTls } from "./connection.ts";
 import type { Reference } from "./reference.ts";
 
 export type Capability = "pull" | "resolve" | "push";
@@ -13,28 +14,49 @@ export interface RegistryHost {
   readonly capabilities: readonly Capability[];
   /** Sent with each request to this host. Names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
+  readonly connection?: Connection;
+  /** The registry that this server stands for where it is another: mirrors of several want to know which. */
+  readonly namespace?: string;
+  /** Whether it is the registry itself, whatever its address: then the registry's credentials are meant for it. */
+  readonly isRegistry?: boolean;
 }
 
-/** How a reference's servers are found. */
-export type HostsFor = (reference: Reference) => readonly RegistryHost[];
+/** How a reference's servers are found. Only the host of the reference counts. */
+export type HostsFor = (reference: Pick<Reference, "host">) => readonly RegistryHost[];
 
 const all: readonly Capability[] = ["pull", "resolve", "push"];
 const loopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/;
 
-/** The registry that the reference itself names; plain http for this machine, or where asked for. */
-export function defaultHosts(
-  options: { plainHttp?: boolean; headers?: Readonly<Record<string, string>> } = {},
-): HostsFor {
+/** How the registry itself is reached. */
+export interface DefaultHostOptions {
+  readonly plainHttp?: boolean;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly connection?: Connection;
+}
+
+/**
+ * The registry that the reference itself names; plain http where asked for, and for this machine unless the
+ * connection says how TLS is spoken.
+ */
+export function defaultHosts({ plainHttp, headers, connection }: DefaultHostOptions = {}): HostsFor {
   return ({ host }) => [{
-    scheme: options.plainHttp || loopback.test(host) ? "http" : "https",
+    scheme: plainHttp || loopback.test(host) && !wantsTls(connection) ? "http" : "https",
     host: host === "docker.io" ? "registry-1.docker.io" : host,
     path: "/v2",
     capabilities: all,
-    headers: options.headers,
+    headers,
+    connection,
+    isRegistry: true,
   }];
 }
 
 /** The beginning of all addresses of a repository at a host. */
 export function baseUrl(host: RegistryHost, repository: string): string {
   return `${host.scheme}://${host.host}${host.path}/${repository}`;
+}
+
+/** The address of something that is asked for in a repository; mirrors are told whose it is. */
+export function addressOf(host: RegistryHost, repository: string, path: string): string {
+  const query = host.namespace ? `?ns=${encodeURIComponent(host.namespace)}` : "";
+  return baseUrl(host, repository) + path + query;
 }

@@ -1,105 +1,108 @@
-/** Registry hosts from a directory of `HOST/hosts.toml` files, and `_default`. Source: containerd docs/hosts.md. */
-import { parse, TomlError } from "smol-toml";
+/**
+ * Registry hosts from directories like /etc/containerd/certs.d: `HOST_PORT_`, `HOST:PORT` or `_default` in there
+ * has a hosts.toml, or certificates as docker names them. Source: containerd docs/hosts.md.
+ */
 import { invalidArgument, messageOf } from "../errors.ts";
-import type { Capability, HostsFor, RegistryHost } from "./hosts.ts";
+import type { ClientCertificate, Connection, PemFile } from "./connection.ts";
+import { parseHostsFile } from "./hosts_file.ts";
+import type { HostsFor, RegistryHost } from "./hosts.ts";
+import { readCertificate, readClientCertificate } from "./pem.ts";
 
-const capabilities: readonly Capability[] = ["pull", "resolve", "push"];
-
-type Table = Record<string, unknown>;
-
-/** A file, for errors that tell where in it. */
-interface Source {
-  readonly path: string;
-  readonly text: string;
+/** Where a registry's configuration was found. */
+export interface FoundHosts {
+  /** Directories that were looked for, in order; the last is the one that counts if there is one. */
+  readonly looked: readonly string[];
+  /** A hosts.toml, or a directory of certificates. */
+  readonly taken?: string;
+  readonly hosts: readonly RegistryHost[];
 }
 
 /**
- * The mirrors that `dir` has for a reference's host, in the file's order, then its server; `otherwise`'s hosts
- * where it has none. Throws InvalidArgument with file and line, also for settings that aren't supported: `ca`,
- * `client`, `skip_verify` and `dial_timeout`.
+ * The hosts that the first of `dirs` which knows a registry has for it; `otherwise`'s where none does. Throws
+ * InvalidArgument with file and line.
  */
-export function hostsFromDir(dir: string, otherwise: HostsFor): HostsFor {
-  return (reference) => {
-    const source = find(dir, reference.host);
-    if (!source) return otherwise(reference);
-    const { server, host = {}, ...own } = parsed(source);
-    if (!isTable(host)) throw wrong(source, "host", "must be a table");
-    const mirrors = Object.entries(host).map(([url, table]) => {
-      if (!isTable(table)) throw wrong(source, url, "must be a table");
-      return hostOf(source, url, table);
-    });
-    if (server === undefined && Object.keys(own).length === 0) return [...mirrors, ...otherwise(reference)];
-    const { host: name, scheme, headers } = otherwise(reference)[0]!;
-    const last = hostOf(source, server ?? `${scheme}://${name}`, own);
-    // What the caller sends along is meant for the registry, not for its mirrors.
-    return [...mirrors, { ...last, headers: { ...headers, ...last.headers } }];
-  };
-}
-
-function find(dir: string, host: string): Source | undefined {
-  for (const name of [host, host.replace(/:(\d+)$/, "_$1_"), "_default"]) {
-    const path = `${dir}/${name}/hosts.toml`;
-    try {
-      return { path, text: Deno.readTextFileSync(path) };
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) continue;
-      throw invalidArgument(`cannot read ${path}: ${messageOf(error)}`, { cause: error });
+export function findHosts(dirs: readonly string[], host: string, otherwise: HostsFrom): FoundHosts {
+  const looked: string[] = [];
+  for (const dir of dirs) {
+    for (const name of namesOf(host)) {
+      const path = `${dir.replace(/\/+$/, "")}/${name}`;
+      looked.push(path);
+      if (!exists(path)) continue;
+      const text = textOf(`${path}/hosts.toml`);
+      if (text) {
+        return {
+          looked,
+          taken: `${path}/hosts.toml`,
+          hosts: fromFile(`${path}/hosts.toml`, text, host, otherwise),
+        };
+      }
+      return { looked, taken: path, hosts: otherwise(certificatesIn(path))({ host }) };
     }
   }
-  return undefined;
+  return { looked, hosts: otherwise()({ host }) };
 }
 
-function parsed({ path, text }: Source): Table {
-  try {
-    return parse(text);
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    throw invalidArgument(`${path}:${error.line}: ${error.message.split("\n")[0]}`, { cause: error });
-  }
+/** The registry itself, reached by a connection. */
+export type HostsFrom = (connection?: Connection) => HostsFor;
+
+/** {@linkcode findHosts} for a {@linkcode RemoteOptions}. */
+export const hostsFromDirs = (dirs: readonly string[], otherwise: HostsFrom): HostsFor => ({ host }) =>
+  findHosts(dirs, host, otherwise).hosts;
+
+/** `registry.test:5000` may stand as `registry.test_5000_`, too: not all file systems take colons. */
+function namesOf(host: string): string[] {
+  const escaped = host.replace(/:(\d+)$/, "_$1_");
+  return [...new Set([escaped, host, "_default"])];
 }
 
-function hostOf(source: Source, address: unknown, table: Table): RegistryHost {
-  for (const key of Object.keys(table)) {
-    if (!["capabilities", "header", "override_path"].includes(key)) {
-      throw wrong(source, key, "is not supported");
-    }
-  }
-  const text = String(address);
-  const url = URL.parse(text.includes("://") ? text : `https://${text}`);
-  if (!url || !/^https?:$/.test(url.protocol)) throw wrong(source, text, "is not an address of a host");
-  const path = url.pathname.replace(/\/+$/, "");
-  const whole = table.override_path === true || path.endsWith("/v2");
-  return {
-    scheme: url.protocol === "http:" ? "http" : "https",
-    host: url.host,
-    path: whole ? path : `${path}/v2`,
-    capabilities: capabilitiesOf(source, table.capabilities),
-    headers: headersOf(source, table.header),
-  };
-}
-
-function capabilitiesOf(source: Source, value: unknown): readonly Capability[] {
-  if (value === undefined) return capabilities;
-  const known = Array.isArray(value) && value.every((one) => capabilities.includes(one));
-  if (!known) throw wrong(source, "capabilities", `must be a list of ${capabilities.join(", ")}`);
-  return value;
-}
-
-function headersOf(source: Source, value: unknown = {}): Record<string, string> {
-  if (!isTable(value)) throw wrong(source, "header", "must be a table");
-  return Object.fromEntries(
-    Object.entries(value).map(([name, content]) => {
-      const all = Array.isArray(content) ? content : [content];
-      if (!all.every((one) => typeof one === "string")) throw wrong(source, name, "must be text");
-      return [name.toLowerCase(), all.join(", ")];
-    }),
+function fromFile(path: string, text: string, host: string, otherwise: HostsFrom): RegistryHost[] {
+  const { mirrors, server, own } = parseHostsFile({ path, text });
+  const usual = otherwise(own.connection)({ host })[0]!;
+  const last = server ?? { ...usual, ...own };
+  // What the caller sends along is meant for the registry, not for its mirrors.
+  const registry = { ...last, headers: { ...usual.headers, ...last.headers } };
+  const isItself = (one: RegistryHost) => one.host === host || one.host === usual.host;
+  return [...mirrors, registry].map((one) =>
+    isItself(one) ? { ...one, isRegistry: true } : { ...one, namespace: host }
   );
 }
 
-const isTable = (value: unknown): value is Table =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-function wrong({ path, text }: Source, key: string, why: string) {
-  const line = text.split("\n").findIndex((line) => line.includes(key)) + 1;
-  return invalidArgument(`${path}:${line || 1}: ${key} ${why}`);
+/** As docker has them: `*.crt` are authorities, `*.cert` and `*.key` of the same name a client's. */
+function certificatesIn(dir: string): Connection | undefined {
+  const names = [...Deno.readDirSync(dir)].filter(({ isDirectory }) => !isDirectory).map(({ name }) => name)
+    .sort();
+  const ca: PemFile[] = [];
+  const client: ClientCertificate[] = [];
+  for (const name of names) {
+    const path = `${dir}/${name}`;
+    if (name.endsWith(".crt")) ca.push(readCertificate(path));
+    if (!name.endsWith(".cert")) continue;
+    const key = name.replace(/cert$/, "key");
+    client.push(readClientCertificate(path, names.includes(key) ? `${dir}/${key}` : path));
+  }
+  return ca.length + client.length > 0
+    ? { ...ca.length && { ca }, ...client.length && { client } }
+    : undefined;
 }
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
+    throw cannotRead(path, error);
+  }
+}
+
+/** Empty where there is no such file. */
+function textOf(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw cannotRead(path, error);
+  }
+}
+
+const cannotRead = (path: string, error: unknown) =>
+  invalidArgument(`cannot read ${path}: ${messageOf(error)}`, { cause: error });

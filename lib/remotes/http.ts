@@ -1,9 +1,12 @@
 /**
  * One HTTP exchange with a registry: redirects followed by hand, so that credentials go to the host they are
  * meant for and nowhere else; time limits for the answer and for pauses in its body; retries where the server
- * or the network asks for patience. Proxies are those of the environment, as fetch takes them.
+ * or the network asks for patience.
  */
-import { Code, CtrError, messageOf, unavailable } from "../errors.ts";
+import { Code, CtrError, isError, messageOf, unavailable } from "../errors.ts";
+import { type Connection, connectionTo } from "./connection.ts";
+import { reasonOf, request as requestOver } from "./http_client.ts";
+import { type HttpLog, logAnswer, logFailure } from "./http_log.ts";
 import { type Outgoing, OutgoingBlob } from "./outgoing.ts";
 
 /** How long to wait, in milliseconds, and how often to try. */
@@ -41,6 +44,10 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Outgoing;
   readonly patience?: Partial<Patience>;
+  /** How its server is connected to; other hosts that it redirects to don't see our certificates. */
+  readonly connection?: Connection;
+  /** Told what goes over the wire, without secrets. */
+  readonly log?: HttpLog;
 }
 
 /**
@@ -66,14 +73,15 @@ export async function send(request: HttpRequest, signal?: AbortSignal): Promise<
 }
 
 async function follow(request: HttpRequest, patience: Patience, signal?: AbortSignal): Promise<Answer> {
-  let { url, headers } = request;
+  let { url, headers, connection } = request;
   for (let hops = 0; hops <= MOST_REDIRECTS; hops++) {
-    const response = await once({ ...request, url, headers }, patience, signal);
+    const response = await once({ ...request, url, headers, connection }, patience, signal);
     const location = response.headers.get("location");
     if (!location || !isFollowed(request, response.status)) return response;
     await response.body?.cancel();
     const next = targetOf(location, url);
     if (next.origin !== new URL(url).origin) headers = withoutCredentials(headers);
+    connection = connectionTo(connection, url, next.href);
     url = next.href;
   }
   throw new CtrError(
@@ -123,23 +131,23 @@ async function once(request: HttpRequest, patience: Patience, signal?: AbortSign
   const onAbort = () => abort.abort(signal!.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
   const timer = deadline(patience.headers, abort);
+  const started = performance.now();
   try {
     const { method, url, headers } = request;
     const body = typeof request.body === "object" ? new OutgoingBlob(request.body, timer.move) : request.body;
     // What arrives has to be what was stored: nothing may be compressed on the way.
     const sent = { "accept-encoding": "identity", ...headers };
-    const response = await fetch(url, {
-      method,
-      headers: sent,
-      body,
-      redirect: "manual",
-      signal: abort.signal,
-    });
+    const parts = { method, headers: sent, body, signal: abort.signal };
+    const response = await requestOver(url, parts, request.connection);
+    logAnswer(request, response, started);
     const stream = response.body && watched(response.body, patience.body, signal);
     return { status: response.status, headers: response.headers, body: stream, url };
   } catch (error) {
     signal?.throwIfAborted();
-    throw unavailable(`${request.method} ${shown(request.url)}: ${messageOf(error)}`, { cause: error });
+    const reason = reasonOf(abort.signal.aborted ? abort.signal.reason : error);
+    logFailure(request, reason, started);
+    if (isError(error, Code.FailedPrecondition)) throw error;
+    throw unavailable(`${request.method} ${shown(request.url)}: ${reason}`, { cause: error });
   } finally {
     timer.clear();
     signal?.removeEventListener("abort", onAbort);

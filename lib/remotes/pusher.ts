@@ -32,7 +32,7 @@ export class Pusher {
     if (!host) throw failedPrecondition(`${reference}: none of its hosts takes pushes`);
     const authorizer = new Authorizer(options.credentials, options.patience);
     const scope = scopeFor(this.reference.repository);
-    this.#place = { host, authorizer, scope, sender: options.sender };
+    this.#place = { host, authorizer, scope, sender: options.sender, log: options.log };
     this.#patience = options.patience;
   }
 

@@ -5,8 +5,9 @@ import { Code, CtrError, failedPrecondition, isError } from "../errors.ts";
 import { Authorizer, type CredentialsFor } from "./authorizer.ts";
 import type { BlobRequest, BlobSource } from "./blob.ts";
 import { agent, exchange, headersFor, type Place } from "./exchange.ts";
-import { baseUrl, type Capability, defaultHosts, type HostsFor, type RegistryHost } from "./hosts.ts";
+import { addressOf, type Capability, defaultHosts, type HostsFor, type RegistryHost } from "./hosts.ts";
 import { type Answer, errorOfAnswer, type Patience, readBody } from "./http.ts";
+import type { HttpLog } from "./http_log.ts";
 import { parseReference, type Reference } from "./reference.ts";
 
 /** Longer manifests, indexes and configs are refused before they are read. */
@@ -19,6 +20,7 @@ export interface RemoteOptions {
   /** Ask for manifests of Docker's first format too. */
   readonly schema1?: boolean;
   readonly patience?: Partial<Patience>;
+  readonly log?: HttpLog;
 }
 
 /** A descriptor as manifests have it: with the addresses of layers that are kept elsewhere. */
@@ -54,6 +56,8 @@ export class Remote {
   readonly #authorizer: Authorizer;
   readonly #patience: Partial<Patience> | undefined;
   readonly #accept: readonly string[];
+  /** Who wants to see requests; those for blobs are others' to tell. */
+  readonly log: HttpLog | undefined;
 
   /** Throws InvalidArgument for a bad reference. Asks nobody yet. */
   constructor(reference: string, options: RemoteOptions = {}) {
@@ -61,6 +65,7 @@ export class Remote {
     this.#hosts = (options.hosts ?? defaultHosts())(this.reference);
     this.#authorizer = new Authorizer(options.credentials, options.patience);
     this.#patience = options.patience;
+    this.log = options.log;
     this.#accept = options.schema1 ? [...manifestTypes, ...schema1Types] : manifestTypes;
   }
 
@@ -84,39 +89,39 @@ export class Remote {
   async #resolveByGet(host: RegistryHost, path: string, signal?: AbortSignal): Promise<Descriptor> {
     const answer = await this.#send(host, "GET", path, this.#accept, signal);
     if (answer.status !== 200) throw await errorOfAnswer(answer, this.#what());
+    const mediaType = typeOf(answer);
+    if (!manifestTypes.includes(mediaType) && !isSchema1Type(mediaType)) {
+      await answer.body?.cancel();
+      const words = `the media type ${JSON.stringify(mediaType)} is no image's`;
+      throw failedPrecondition(`${this.#what()}: ${host.host} answers 200, but ${words}`);
+    }
     const bytes = await readBody(answer, LARGEST_MANIFEST, this.#what());
     const claimed = answer.headers.get("docker-content-digest");
     const digest = this.reference.digest || (validDigest(claimed) ? claimed! : digestOf(bytes, "sha256:"));
     if (digestOf(bytes, digest) !== digest) {
       throw failedPrecondition(`${this.#what()}: the registry's bytes don't have the digest ${digest}`);
     }
-    return { digest, size: BigInt(bytes.length), mediaType: typeOf(answer), annotations: {} };
+    return { digest, size: BigInt(bytes.length), mediaType, annotations: {} };
   }
 
-  /** A manifest, index or config: verified, at most 8 MiB. */
+  /** A manifest, index or config: verified, at most 8 MiB. A host whose bytes are others counts as one without. */
   async fetch(target: Target, signal?: AbortSignal): Promise<Uint8Array> {
     const what = `${this.#what()}: ${target.digest}`;
     if (target.size > LARGEST_MANIFEST || target.size < 0) {
       throw failedPrecondition(`${what}: ${target.size} bytes, the limit is ${LARGEST_MANIFEST}`);
     }
     const kinds = manifestTypes.includes(target.mediaType) ? ["manifests"] : ["blobs", "manifests"];
-    const bytes = await this.#first("pull", async (host) => {
+    return await this.#first("pull", async (host) => {
       let answer = await this.#get(host, kinds[0]!, target, signal);
       if (answer.status === 404 && kinds[1]) {
         await answer.body?.cancel();
         answer = await this.#get(host, kinds[1], target, signal);
       }
       if (answer.status !== 200) throw await errorOfAnswer(answer, what);
-      return await readBody(answer, Number(target.size), what);
+      const bytes = await readBody(answer, Number(target.size), what);
+      verify(bytes, target, what);
+      return bytes;
     });
-    if (BigInt(bytes.length) !== BigInt(target.size)) {
-      throw failedPrecondition(`${what}: expected ${target.size} bytes, got ${bytes.length}`);
-    }
-    const found = digestOf(bytes, target.digest);
-    if (found !== target.digest) {
-      throw failedPrecondition(`${what}: the registry's bytes have the digest ${found}`);
-    }
-    return bytes;
   }
 
   /** A manifest whose digest is not that of its bytes: Docker's first format has signatures in it. */
@@ -148,21 +153,27 @@ export class Remote {
     return this.#send(host, "GET", `/${kind}/${target.digest}`, [target.mediaType, "*/*"], signal);
   }
 
-  /** How a layer is fetched. Addresses in the manifest come last, and never get credentials. */
-  blob(target: Target): BlobRequest {
+  /**
+   * How a layer is fetched. Addresses in the manifest come last, and never get credentials. `first`: which of the
+   * places is asked first, for those that have failed with the ones before.
+   */
+  blob(target: Target, first = 0): BlobRequest {
     const hosts = this.#able("pull");
     const own: BlobSource[] = hosts.map((host) => ({
-      url: `${baseUrl(host, this.reference.repository)}/blobs/${target.digest}`,
+      url: addressOf(host, this.reference.repository, `/blobs/${target.digest}`),
       headers: this.#headers(host),
+      connection: host.connection,
     }));
     const foreign: BlobSource[] = (target.urls ?? []).filter((url) =>
       /^https?:$/.test(URL.parse(url)?.protocol ?? "")
     )
       .map((url) => ({ url: withoutUser(url), headers: { ...agent } }));
-    const [first, ...others] = [...own, ...foreign];
-    if (!first) throw failedPrecondition(`${this.#what()}: no host to pull from`);
+    const all = [...own, ...foreign];
+    const at = first % all.length;
+    const [chosen, ...others] = [...all.slice(at), ...all.slice(0, at)];
+    if (!chosen) throw failedPrecondition(`${this.#what()}: no host to pull from`);
     const { digest } = target;
-    return { ...first, others, digest, size: Number(target.size), patience: this.#patience };
+    return { ...chosen, others, digest, size: Number(target.size), patience: this.#patience };
   }
 
   /** Gets new tokens after a blob's 401. Throws Unauthenticated if there are none to be had. */
@@ -185,13 +196,13 @@ export class Remote {
     accept: readonly string[],
     signal?: AbortSignal,
   ): Promise<Answer> {
-    const url = baseUrl(host, this.reference.repository) + path;
+    const url = addressOf(host, this.reference.repository, path);
     const headers = { accept: accept.join(", ") };
     return exchange(this.#place(host), { method, url, headers, patience: this.#patience }, signal);
   }
 
   #place(host: RegistryHost): Place {
-    return { host, authorizer: this.#authorizer, scope: this.#scope() };
+    return { host, authorizer: this.#authorizer, scope: this.#scope(), log: this.log };
   }
 
   /** The first host's result; the others' turn comes if it hasn't got it or doesn't work. */
@@ -228,6 +239,17 @@ const validDigest = (digest: string | null) =>
 function digestOf(bytes: Uint8Array, like: string): string {
   const algorithm = like.slice(0, like.indexOf(":"));
   return `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}`;
+}
+
+/** Throws FailedPrecondition for other bytes than the target's. */
+function verify(bytes: Uint8Array, target: Target, what: string): void {
+  if (BigInt(bytes.length) !== BigInt(target.size)) {
+    throw failedPrecondition(`${what}: expected ${target.size} bytes, got ${bytes.length}`);
+  }
+  const found = digestOf(bytes, target.digest);
+  if (found !== target.digest) {
+    throw failedPrecondition(`${what}: the registry's bytes have the digest ${found}`);
+  }
 }
 
 const typeOf = (answer: Answer) => (answer.headers.get("content-type") ?? "").split(";")[0]!.trim();

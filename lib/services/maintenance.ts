@@ -10,7 +10,7 @@ import {
   RepairResponse_Step,
 } from "../api/services/maintenance/v1/maintenance.ts";
 import type { DiskItem, DiskTotal, GarbageCollector, Housekeeping } from "../metadata/mod.ts";
-import type { Credentials } from "../remotes/mod.ts";
+import { type Credentials, registryReport } from "../remotes/mod.ts";
 import { requireNamespace } from "../rpc/context.ts";
 import { type Service, service } from "../rpc/service.ts";
 import type { Damage, RepairStep, Transfer } from "../transfer/mod.ts";
@@ -30,11 +30,15 @@ const steps: Record<RepairStep["step"], RepairResponse_Step> = {
 /** How many things one message of a listing holds. */
 const batch = 500;
 
-/** The service. What a repair put out of use is for `gc` to remove. */
+/**
+ * The service. What a repair put out of use is for `gc` to remove; `registryDirs` are the directories of hosts.toml
+ * files.
+ */
 export function maintenanceService(
   transfer: Transfer,
   housekeeping: Housekeeping,
   gc: Pick<GarbageCollector, "schedule">,
+  registryDirs: readonly string[],
 ): Service {
   return service(MaintenanceDefinition, {
     async *diskUsage(_, context) {
@@ -77,6 +81,7 @@ export function maintenanceService(
         gc.schedule();
       }
     },
+    registry: (request, context) => registryReport(registryDirs, request, context.signal),
   });
 }
 

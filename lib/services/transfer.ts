@@ -4,7 +4,6 @@ import { TransferDefinition } from "../api/services/transfer/v1/transfer.ts";
 import { ImageStore } from "../api/types/transfer/imagestore.ts";
 import { ImageExportStream, ImageImportStream } from "../api/types/transfer/importexport.ts";
 import { Progress } from "../api/types/transfer/progress.ts";
-import { OCIRegistry } from "../api/types/transfer/registry.ts";
 import { invalidArgument, unimplemented } from "../errors.ts";
 import { anyOf, nameOf } from "../rpc/any.ts";
 import { requireNamespace } from "../rpc/context.ts";
@@ -13,7 +12,7 @@ import type { Scope } from "../scope.ts";
 import { progressText, type RegistryRequest, type Transfer, type TransferOptions } from "../transfer/mod.ts";
 import type { Streams } from "./streaming.ts";
 import { exportArchive, importArchive } from "./transfer_archive.ts";
-import { registryRequest } from "./transfer_registry.ts";
+import { withRegistry } from "./transfer_registry.ts";
 
 const PREFIX = "containerd.types.transfer.";
 
@@ -45,22 +44,24 @@ async function move(
   streams: Streams,
   scope: Scope,
   { source, destination }: { source: Any; destination: Any },
-  watch: TransferOptions,
+  watch: TransferOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
   const [from, to] = [nameOf(source.typeUrl), nameOf(destination.typeUrl)];
   if (from === `${PREFIX}OCIRegistry` && to === `${PREFIX}ImageStore`) {
-    const registry = registryRequest(streams, scope, OCIRegistry.decode(source.value));
-    const name = `OCI Registry (${registry.reference})`;
     const store = ImageStore.decode(destination.value);
-    const work = () => pull(transfer, registry, scope, store, watch);
-    return await headed(watch, { begin: `Pulling from ${name}`, end: `Completed pull from ${name}` }, work);
+    return await withRegistry(streams, scope, source.value, watch.signal, (registry) => {
+      const name = `OCI Registry (${registry.reference})`;
+      const work = () => pull(transfer, registry, scope, store, watch);
+      return headed(watch, { begin: `Pulling from ${name}`, end: `Completed pull from ${name}` }, work);
+    });
   }
   if (from === `${PREFIX}ImageStore` && to === `${PREFIX}OCIRegistry`) {
-    const registry = registryRequest(streams, scope, OCIRegistry.decode(destination.value));
-    const name = `OCI Registry (${registry.reference})`;
     const store = ImageStore.decode(source.value);
-    const work = () => push(transfer, registry, scope, store, watch);
-    return await headed(watch, { begin: `Pushing to ${name}`, end: `Completed push to ${name}` }, work);
+    return await withRegistry(streams, scope, destination.value, watch.signal, (registry) => {
+      const name = `OCI Registry (${registry.reference})`;
+      const work = () => push(transfer, registry, scope, store, watch);
+      return headed(watch, { begin: `Pushing to ${name}`, end: `Completed push to ${name}` }, work);
+    });
   }
   if (from === `${PREFIX}ImageImportStream` && to === `${PREFIX}ImageStore`) {
     const parts = {

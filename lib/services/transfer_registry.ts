@@ -1,16 +1,42 @@
 /** What a client says of a registry in a transfer: how it is reached, and where credentials are asked for. */
-import { AuthRequest, AuthResponse, AuthType, type OCIRegistry } from "../api/types/transfer/registry.ts";
+import {
+  AuthRequest,
+  AuthResponse,
+  AuthType,
+  HTTPDebug,
+  OCIRegistry,
+} from "../api/types/transfer/registry.ts";
 import type { Credentials, CredentialsFor } from "../remotes/mod.ts";
 import { anyOf } from "../rpc/any.ts";
 import { complete } from "../rpc/service.ts";
 import type { Scope } from "../scope.ts";
 import type { RegistryRequest } from "../transfer/mod.ts";
 import type { Streams } from "./streaming.ts";
+import { logOver } from "./transfer_log.ts";
 
 const PREFIX = "containerd.types.transfer.";
 
+/** Does `work` with the registry that a message names; sends its log, if the client wants one. */
+export async function withRegistry<T>(
+  streams: Streams,
+  scope: Scope,
+  message: Uint8Array,
+  signal: AbortSignal,
+  work: (registry: RegistryRequest) => Promise<T>,
+): Promise<T> {
+  const registry = OCIRegistry.decode(message);
+  const { logsStream = "", httpDebug = HTTPDebug.DISABLED } = registry.resolver ?? {};
+  const isLogged = logsStream !== "" && httpDebug !== HTTPDebug.DISABLED;
+  const sent = isLogged ? logOver(streams.get(scope, logsStream), httpDebug, signal) : undefined;
+  try {
+    return await work({ ...registryRequest(streams, scope, registry), log: sent?.log });
+  } finally {
+    await sent?.close();
+  }
+}
+
 /** The registry of a transfer, as the transfer room wants it. */
-export function registryRequest(
+function registryRequest(
   streams: Streams,
   scope: Scope,
   { reference, resolver }: OCIRegistry,
@@ -21,7 +47,7 @@ export function registryRequest(
   return {
     reference,
     plainHttp: resolver?.defaultScheme === "http",
-    hostsDir: resolver?.hostDir,
+    hostsDir: resolver?.hostDir || undefined,
     headers: lowerCase(resolver?.headers ?? {}),
     auth,
   };

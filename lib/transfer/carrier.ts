@@ -14,6 +14,7 @@ export interface Turn extends Disposable {
 interface Job {
   readonly done: PromiseWithResolvers<WholeAnswer>;
   readonly onTaken?: (sent: number) => void;
+  readonly onLog?: (text: string) => void;
 }
 
 /** Bytes from which on a body is worth a Worker's start. */
@@ -41,11 +42,13 @@ export class Carrier {
   }
 
   async #send(request: HttpRequest, signal?: AbortSignal): Promise<Answer> {
-    const { body, ...rest } = request;
+    const { body, log, ...rest } = request;
     if (typeof body !== "object" || !body.file || body.size < LONG) return await send(request, signal);
     const { file, size, onTaken } = body;
-    const load = { request: rest, file: { ...file, size } };
-    const answer = await this.#run({ done: Promise.withResolvers(), onTaken }, load, signal);
+    const wanted = log && { dump: log.dump, trace: log.trace };
+    const load = { request: rest, log: wanted, file: { ...file, size } };
+    const job = { done: Promise.withResolvers<WholeAnswer>(), onTaken, onLog: log?.tell };
+    const answer = await this.#run(job, load, signal);
     const stream = answer.body.length > 0 ? new Blob([answer.body]).stream() : null;
     return {
       ...answer,
@@ -94,6 +97,7 @@ export class Carrier {
     const job = this.#jobs.get(message.id);
     if (!job) return;
     if (message.type === "sent") job.onTaken?.(message.bytes);
+    else if (message.type === "log") job.onLog?.(message.text);
     else if (message.type === "answer") job.done.resolve(message.answer);
     else job.done.reject(new CtrError(message.code, message.message));
   }

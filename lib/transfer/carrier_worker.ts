@@ -31,7 +31,7 @@ async function carry(id: number, load: Load): Promise<void> {
 
 async function answerTo(
   id: number,
-  { request, file: { path, offset, size } }: Load,
+  { request, log: wanted, file: { path, offset, size } }: Load,
   signal: AbortSignal,
 ): Promise<WholeAnswer> {
   let last = -Infinity;
@@ -40,9 +40,11 @@ async function answerTo(
     last = performance.now();
     tell({ id, type: "sent", bytes });
   };
-  const answer = await send({ ...request, body: { ...outgoingFile(path, offset, size), onTaken } }, signal);
-  const body = new Uint8Array(await readBody(answer, LONGEST_ANSWER, request.url));
-  return { status: answer.status, headers: [...answer.headers], url: answer.url, body };
+  const body = { ...outgoingFile(path, offset, size), onTaken };
+  const log = wanted && { ...wanted, tell: (text: string) => tell({ id, type: "log", text }) };
+  const answer = await send({ ...request, body, log }, signal);
+  const whole = new Uint8Array(await readBody(answer, LONGEST_ANSWER, request.url));
+  return { status: answer.status, headers: [...answer.headers], url: answer.url, body: whole };
 }
 
 const tell = (message: FromWorker) => self.postMessage(message);

@@ -213,22 +213,34 @@ export class Download implements LayerSource {
     report: Report,
   ): Promise<{ result: LayerResult; staged?: Staged }> {
     let offset = writer.offset > Number(target.size) ? 0 : writer.offset;
+    const places = 1 + (this.#remote.blob(target).others?.length ?? 0);
+    let place = 0;
     for (let attempt = 1;; attempt++) {
       const staged = snapshotter === undefined ? undefined : await this.#rooms.snapshots.stage(snapshotter);
       try {
-        return { result: await this.#run(target, writer, { offset, staged }, signal, report), staged };
+        return { result: await this.#run(target, writer, { offset, staged, place }, signal, report), staged };
       } catch (error) {
         if (staged) await this.#rooms.snapshots.discardStaged(snapshotter!, staged.id);
         if (signal.aborted || attempt >= TRIES) throw about(target.digest, error);
         const before = offset;
-        offset = await this.#nextOffset(target, error, offset, signal);
-        if (offset <= before) await delay(200 * 2 ** attempt, signal);
+        const isLast = place + 1 >= places;
+        offset = await this.#nextOffset(target, error, offset, signal, isLast);
+        if (offset > before) continue;
+        // A mirror that has other bytes, or hangs up at once, is as good as none: that is no try of the others.
+        if (!isLast) [place, attempt] = [place + 1, attempt - 1];
+        else await delay(200 * 2 ** attempt, signal);
       }
     }
   }
 
   /** Where the next try goes on; throws what a next try can't mend. */
-  async #nextOffset(target: Target, error: unknown, offset: number, signal: AbortSignal): Promise<number> {
+  async #nextOffset(
+    target: Target,
+    error: unknown,
+    offset: number,
+    signal: AbortSignal,
+    isLast: boolean,
+  ): Promise<number> {
     if (error instanceof InterruptedError) return error.received;
     if (isError(error, Code.Unauthenticated)) {
       await this.#remote.renew(target, signal);
@@ -236,24 +248,31 @@ export class Download implements LayerSource {
     }
     const badBytes = isError(error, Code.FailedPrecondition) || isError(error, Code.InvalidArgument);
     // The part that an earlier try left may be what is wrong.
-    if (badBytes && offset > 0) return 0;
+    if (badBytes && offset > 0 || isError(error, Code.FailedPrecondition) && !isLast) return 0;
     throw about(target.digest, error);
   }
 
   async #run(
     target: Target,
     writer: Pick<ContentWriter, "dataPath">,
-    { offset, staged }: { offset: number; staged?: Staged },
+    { offset, staged, place }: { offset: number; staged?: Staged; place: number },
     signal: AbortSignal,
     report: Report,
   ): Promise<LayerResult> {
     const { digest, mediaType } = target;
     const ingest = { path: writer.dataPath, offset, digest, size: Number(target.size) };
     const into = staged && { dir: staged.layerPath, form: "overlay" as const };
-    const job = { source: { blob: this.#remote.blob(target) }, ingest, target: into, mediaType };
+    const { log } = this.#remote;
+    const job = {
+      source: { blob: this.#remote.blob(target, place) },
+      ingest,
+      target: into,
+      mediaType,
+      ...log && { log: { dump: log.dump, trace: log.trace } },
+    };
     const onProgress = ({ received }: { received: number }) =>
       report(progressOf("downloading", target, received));
-    return await this.#rooms.workers.run(job, { signal, onProgress });
+    return await this.#rooms.workers.run(job, { signal, onProgress, onLog: log?.tell });
   }
 
   async #fromFile(target: Target, snapshotter: string, signal: AbortSignal): Promise<StagedLayer> {

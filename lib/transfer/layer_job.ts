@@ -4,7 +4,7 @@ import { type MadeLayer, NeedsMountError } from "../archive/mod.ts";
 import { Code, CtrError, messageOf } from "../errors.ts";
 import type { CompressedLayer, CompressJob } from "./compress_layer.ts";
 import type { MakeJob } from "./make_layer.ts";
-import type { BlobRequest } from "../remotes/mod.ts";
+import type { BlobRequest, HttpLog } from "../remotes/mod.ts";
 
 /** One layer to be fetched, or read, and verified; and unpacked, if there is a target. */
 export interface LayerJob {
@@ -20,6 +20,8 @@ export interface LayerJob {
   readonly expected?: { readonly digest: string; readonly size: number };
   readonly target?: { readonly dir: string; readonly form: Form };
   readonly mediaType: string;
+  /** What to tell of the requests for a blob. */
+  readonly log?: Pick<HttpLog, "dump" | "trace">;
 }
 
 /** What a finished job found out. */
@@ -54,6 +56,7 @@ export type Request = { type: "run"; job: Job } | { type: "abort" };
 
 export type Reply =
   | { type: "progress"; received: number }
+  | { type: "log"; text: string }
   | { type: "done"; result: Result }
   | { type: "failed"; code: Code; message: string; received?: number; needsMount?: boolean };
 

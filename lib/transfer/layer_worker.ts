@@ -183,7 +183,8 @@ async function fetchInto(job: LayerJob, feed: (bytes: Bytes) => void, signal: Ab
   const { openBlob } = await import("../remotes/mod.ts");
   let received = there;
   try {
-    const body = await openBlob(source.blob, there, signal);
+    const log = job.log && { ...job.log, tell: (text: string) => self.postMessage({ type: "log", text }) };
+    const body = await openBlob(source.blob, there, signal, log);
     for await (const bytes of body as ReadableStream<Bytes>) {
       signal.throwIfAborted();
       received += bytes.length;

@@ -15,6 +15,8 @@ export interface LayerJobOptions {
   readonly signal?: AbortSignal;
   /** Told now and then how many bytes of the layer, as it comes, are through. */
   readonly onProgress?: (progress: { received: number }) => void;
+  /** Told what the job's `log` asks for. */
+  readonly onLog?: (text: string) => void;
 }
 
 interface Task {
@@ -150,6 +152,7 @@ export class LayerWorkers implements AsyncDisposable {
     const task = seat.task;
     if (!task) return;
     if (reply.type === "progress") return task.options.onProgress?.({ received: reply.received });
+    if (reply.type === "log") return task.options.onLog?.(reply.text);
     seat.task = undefined;
     if (reply.type === "done") task.done.resolve(reply.result);
     else task.done.reject(task.options.signal?.aborted ? task.options.signal.reason : errorOf(reply));

@@ -35,7 +35,7 @@ export async function push(
   rooms: Rooms,
   { flights, holds, carrier }: { flights: Flights; holds: Holds; carrier: Carrier },
   scope: Scope,
-  request: PushRequest,
+  request: PushRequest & { readonly registryDirs?: readonly string[] },
   { signal, onProgress }: TransferOptions,
 ): Promise<Descriptor> {
   using carrying = carrier.enter();

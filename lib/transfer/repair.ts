@@ -25,6 +25,7 @@ import { type BadBlob, Verification } from "./verify.ts";
 /** How an image's registry is reached; its name says which. */
 export type RepairRequest = Omit<RegistryRequest, "reference"> & {
   readonly snapshotter: string;
+  readonly registryDirs?: readonly string[];
 };
 
 /** Something that was found, done, or is to be known. */
@@ -96,7 +97,10 @@ export class Repair {
       `${image.name} names no registry, and ${target.digest} has no distribution.source label: pull it by its name`,
     );
     for (const reference of sources) {
-      const remote = new Remote(reference, remoteOptions({ ...this.#request, reference }));
+      const remote = new Remote(
+        reference,
+        remoteOptions({ ...this.#request, auth: this.#authFor(image, reference) }),
+      );
       const download = new Download(this.#rooms, this.#flights, remote, this.#scope, () => {});
       try {
         if (content.has(this.#scope, target.digest)) {
@@ -110,6 +114,12 @@ export class Repair {
       }
     }
     throw failure;
+  }
+
+  /** The user's credentials are meant for the image's own registry, not for those that labels name. */
+  #authFor({ name }: Image, reference: string): RepairRequest["auth"] {
+    const hostOf = (name: string) => name.slice(0, name.indexOf("/"));
+    return hostOf(name) === hostOf(reference) ? this.#request.auth : undefined;
   }
 
   #labels(digest: string): Readonly<Record<string, string>> {

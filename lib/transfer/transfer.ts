@@ -7,7 +7,8 @@ import {
   type Credentials,
   type CredentialsFor,
   defaultHosts,
-  hostsFromDir,
+  hostsFromDirs,
+  type HttpLog,
   type Patience,
   Remote,
   type RemoteOptions,
@@ -30,8 +31,10 @@ export interface RegistryRequest {
   readonly reference: string;
   readonly auth?: Credentials | CredentialsFor;
   readonly plainHttp?: boolean;
-  /** A directory of hosts.toml files. */
+  /** A directory of hosts.toml files, in place of the daemon's own. */
   readonly hostsDir?: string;
+  /** Told what goes over the wire. */
+  readonly log?: HttpLog;
   /** Sent with each request to the registry. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly patience?: Partial<Patience>;
@@ -79,16 +82,20 @@ export class Transfer {
   readonly #carrier = new Carrier();
   readonly #discard: boolean;
   readonly #schema1: boolean;
+  readonly #registryDirs: readonly string[];
   #anonymous = 0;
 
   constructor(
     rooms: Rooms,
-    { discardUnpackedLayers = false, schema1 = false }: {
+    { discardUnpackedLayers = false, schema1 = false, registryDirs = [] }: {
       discardUnpackedLayers?: boolean;
       schema1?: boolean;
+      /** Directories of hosts.toml files, for requests that name none. */
+      registryDirs?: readonly string[];
     } = {},
   ) {
     this.#rooms = rooms;
+    this.#registryDirs = registryDirs;
     this.#discard = discardUnpackedLayers;
     this.#schema1 = schema1;
     this.#holds = new Holds(rooms.leases);
@@ -99,11 +106,13 @@ export class Transfer {
    * has its record. Throws InvalidArgument for a bad reference or document, NotFound, Unauthenticated,
    * Unavailable, FailedPrecondition for bytes that are not what their digest says.
    */
-  async pull(scope: Scope, request: PullRequest, options: TransferOptions = {}): Promise<Image> {
+  async pull(scope: Scope, given: PullRequest, options: TransferOptions = {}): Promise<Image> {
+    const request = this.#withDirs(given);
     const remote = new Remote(request.reference, { ...remoteOptions(request), schema1: this.#schema1 });
     const plan = planOf(request, { discard: this.#discard, schema1: this.#schema1 });
     // Those who show the same credentials for the same thing share the whole of it; blobs are shared anyway.
-    const who = typeof request.auth === "function" ? ++this.#anonymous : request.auth;
+    const isOwn = typeof request.auth === "function" || request.log !== undefined;
+    const who = isOwn ? ++this.#anonymous : request.auth;
     const key = JSON.stringify([
       "pull",
       scope,
@@ -135,7 +144,7 @@ export class Transfer {
   async push(scope: Scope, request: PushRequest, options: TransferOptions = {}): Promise<Descriptor> {
     try {
       const shared = { flights: this.#flights, holds: this.#holds, carrier: this.#carrier };
-      return await push(this.#rooms, shared, scope, request, options);
+      return await push(this.#rooms, shared, scope, this.#withDirs(request), options);
     } catch (error) {
       throw about(request.reference, error);
     }
@@ -159,9 +168,10 @@ export class Transfer {
   async *repair(
     scope: Scope,
     name: string,
-    request: RepairRequest,
+    given: RepairRequest,
     signal: AbortSignal,
   ): AsyncGenerator<RepairStep> {
+    const request = this.#withDirs(given);
     const image = this.#rooms.images.get(scope, name);
     const held = await this.#holds.hold(scope, `repair ${name}`);
     try {
@@ -172,6 +182,13 @@ export class Transfer {
     } finally {
       await held.end();
     }
+  }
+
+  /** A request as the rooms below want it: `registryDirs` are those that it is to look in. */
+  #withDirs<R extends Pick<RegistryRequest, "hostsDir">>(
+    request: R,
+  ): R & { readonly registryDirs: readonly string[] } {
+    return { ...request, registryDirs: request.hostsDir ? [request.hostsDir] : this.#registryDirs };
   }
 
   /** An image's target leads the collector to the rest of it, also if the image is removed meanwhile. */
@@ -223,12 +240,15 @@ export class Transfer {
 
 /** Which servers are asked, and who we are to them. */
 export function remoteOptions(
-  { auth, plainHttp, hostsDir, headers, patience }: RegistryRequest,
+  { auth, plainHttp, registryDirs = [], headers, patience, log }:
+    & Omit<RegistryRequest, "reference" | "hostsDir">
+    & {
+      readonly registryDirs?: readonly string[];
+    },
 ): RemoteOptions {
-  const usual = defaultHosts({ plainHttp, headers });
-  const hosts = hostsDir ? hostsFromDir(hostsDir, usual) : usual;
+  const hosts = hostsFromDirs(registryDirs, (connection) => defaultHosts({ plainHttp, headers, connection }));
   const credentials: CredentialsFor = typeof auth === "function" ? auth : () => auth;
-  return { hosts, credentials, patience };
+  return { hosts, credentials, patience, log };
 }
 
 function planOf(

@@ -3,6 +3,7 @@ import { Code, isError } from "../../errors.ts";
 import { required } from "../arguments.ts";
 import type { Call } from "../command.ts";
 import { writeAll } from "../output/print.ts";
+import { connect } from "../connect.ts";
 import { parseDigest } from "./digest.ts";
 import { type Repository, repositoryOf } from "./registry.ts";
 import { printBlob } from "./verified.ts";
@@ -10,7 +11,8 @@ import { printBlob } from "./verified.ts";
 export async function run(call: Call): Promise<void> {
   const [name, object] = required(call, "an image reference");
   const digest = object && parseDigest(object);
-  await using repository = await repositoryOf(call.flags, name);
+  await using daemon = await connect(call);
+  await using repository = await repositoryOf(daemon, call.flags, name);
   const { signal } = call.globals;
   if (!digest) return await printDocument(repository, undefined, signal);
   try {

@@ -14,7 +14,7 @@ export async function run(call: Call): Promise<void> {
   if (!mediaType) throw usageError("please provide the media type of the object");
   const digest = parseDigest(object);
   await using daemon = await connect(call);
-  await using repository = await repositoryOf(call.flags, name);
+  await using repository = await repositoryOf(daemon, call.flags, name);
   const pusher = repository.pusher();
   const content = new ContentClient(daemon);
   const { signal } = call.globals;

@@ -1,9 +1,10 @@
 /** A registry as commands on single pieces of content reach it: from this process, past the daemon. */
-import { remoteOptions } from "../../client/remote_options.ts";
+import { remoteOptionsOf } from "../../client/registry_access.ts";
 import { Pusher, Remote } from "../../remotes/mod.ts";
 import type { Flags } from "../command.ts";
-import { canonicalReference, uncheckedHost } from "../images/reference.ts";
-import { registryAccess } from "../images/registry.ts";
+import type { Daemon } from "../connect.ts";
+import { canonicalReference } from "../images/reference.ts";
+import { registryAccess } from "../registry/access.ts";
 
 /** The repository that a command names. */
 export interface Repository extends AsyncDisposable {
@@ -14,16 +15,15 @@ export interface Repository extends AsyncDisposable {
 }
 
 /** The repository of `name`, as the command's registry flags say. */
-export async function repositoryOf(flags: Flags, name: string): Promise<Repository> {
-  const access = await registryAccess(flags, await canonicalReference(name));
-  const unchecked = flags.on("skip-verify") ? await uncheckedHost(access.reference) : undefined;
-  const options = remoteOptions({ ...access, hostsDir: unchecked?.dir ?? access.hostsDir });
+export async function repositoryOf(daemon: Daemon, flags: Flags, name: string): Promise<Repository> {
+  const access = await registryAccess(daemon, flags, await canonicalReference(name));
+  const options = remoteOptionsOf(access);
   const { reference } = access;
   return {
     reference,
     remote: (digest) => new Remote(digest ? withDigest(reference, digest) : reference, options),
     pusher: () => new Pusher(reference, options),
-    [Symbol.asyncDispose]: () => unchecked?.[Symbol.asyncDispose]() ?? Promise.resolve(),
+    [Symbol.asyncDispose]: () => access[Symbol.asyncDispose](),
   };
 }
 

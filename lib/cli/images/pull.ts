@@ -11,9 +11,9 @@ import { print } from "../output/print.ts";
 import { showProgress } from "../output/progress.ts";
 import { chainIdOf, diffIdsOf, manifestFor } from "./contents.ts";
 import { findImage } from "./lookup.ts";
-import { canonicalReference, uncheckedHost } from "./reference.ts";
-import { registryAccess } from "./registry.ts";
-import { type Pull, transferPull } from "../../client/transfer.ts";
+import { canonicalReference } from "./reference.ts";
+import { registryAccess } from "../registry/access.ts";
+import { type Pull, type RegistryAccess, transferPull } from "../../client/transfer.ts";
 
 export async function run(call: Call): Promise<void> {
   const { reference, platforms } = await pull(call, { unpack: !call.flags.on("no-unpack") });
@@ -31,19 +31,20 @@ export async function run(call: Call): Promise<void> {
 /** Pulls what a command's arguments and flags say, and shows how it goes. */
 export async function pull(call: Call, { unpack }: { unpack: boolean }): Promise<Pull> {
   const [name] = required(call, "an image reference to pull");
-  const pull = await pullOf(call, name, unpack);
-  if (pull.reference !== name) print(`${name} is ${pull.reference}\n`);
+  const wanted = wantedOf(call, unpack);
+  const reference = await canonicalReference(name);
+  if (reference !== name) print(`${name} is ${reference}\n`);
   await using daemon = await connect(call);
-  await using hosts = call.flags.on("skip-verify") ? await uncheckedHost(pull.reference) : undefined;
+  await using access = await registryAccess(daemon, call.flags, reference);
+  const pull: Pull = { ...access, ...wanted };
   using progress = showProgress();
-  const wanted = hosts ? { ...pull, hostsDir: hosts.dir } : pull;
   const lanes = wholeNumber(call, "max-concurrent-downloads");
   const onProgress = (update: Progress) => progress.update(update);
   // The Transfer service has no word for the number of downloads.
   if (call.flags.on("local") || lanes > 0) {
     const { pullLocally } = await import("./pull_locally.ts");
-    await pullLocally(daemon, wanted, onProgress, lanes);
-  } else await pullImage(daemon, wanted, onProgress);
+    await pullLocally(daemon, pull, onProgress, lanes);
+  } else await pullImage(daemon, pull, onProgress);
   progress.finish();
   return pull;
 }
@@ -69,13 +70,12 @@ function wholeNumber({ flags }: Call, name: string): number {
   return Number(text);
 }
 
-async function pullOf({ flags }: Call, name: string, unpack: boolean): Promise<Pull> {
+function wantedOf({ flags }: Call, unpack: boolean): Omit<Pull, keyof RegistryAccess> {
   const all = flags.on("all-platforms");
   if (all && flags.has("platform")) {
     throw usageError("--all-platforms and --platform cannot be specified together");
   }
   return {
-    ...await registryAccess(flags, await canonicalReference(name)),
     platforms: all
       ? []
       : flags.has("platform")

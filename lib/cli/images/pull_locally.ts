@@ -16,12 +16,9 @@ export async function pullLocally(
   onProgress: (update: Progress) => void,
   lanes = 0,
 ): Promise<void> {
-  if (
-    pull.everyPlatform || pull.allMetadata || pull.platforms.length > 1 || pull.hostsDir ||
-    pull.discardUnpackedLayers
-  ) {
+  if (pull.everyPlatform || pull.allMetadata || pull.platforms.length > 1 || pull.discardUnpackedLayers) {
     throw unimplemented(
-      "without a Transfer service only one platform is pulled, with all its layers and no hosts configuration",
+      "without a Transfer service only one platform is pulled, with all its layers",
     );
   }
   const [platform] = pull.platforms;
@@ -30,6 +27,8 @@ export async function pullLocally(
     unpack: pull.snapshotter ?? false,
     credentials: pull.credentials,
     plainHttp: pull.plainHttp,
+    hostsDir: pull.hostsDir,
+    log: pull.log,
     labels: pull.labels,
     maxConcurrentDownloads: lanes,
     onProgress,

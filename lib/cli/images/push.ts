@@ -9,20 +9,19 @@ import { parsePlatform } from "../output/platforms.ts";
 import { print } from "../output/print.ts";
 import { showProgress } from "../output/progress.ts";
 import { findImage } from "./lookup.ts";
-import { canonicalReference, uncheckedHost } from "./reference.ts";
-import { registryAccess } from "./registry.ts";
+import { registryAccess } from "../registry/access.ts";
+import { canonicalReference } from "./reference.ts";
 
 export async function run(call: Call): Promise<void> {
   const { flags, args: [remote, name] } = call;
   if (!remote) throw usageError("please provide a remote image reference to push");
   const local = localOptions(flags);
-  const access = await registryAccess(flags, await canonicalReference(remote));
-  if (access.reference !== remote) print(`${remote} is ${access.reference}\n`);
+  const reference = await canonicalReference(remote);
+  if (reference !== remote) print(`${remote} is ${reference}\n`);
   await using daemon = await connect(call);
-  await using hosts = flags.on("skip-verify") ? await uncheckedHost(access.reference) : undefined;
+  await using access = await registryAccess(daemon, flags, reference);
   const push: Push = {
     ...access,
-    hostsDir: hosts?.dir ?? access.hostsDir,
     // What is pushed by its digest needs no name.
     image: local.manifest ? local.manifest.digest : (await findImage(daemon, name ?? remote)).name,
     platforms: flags.list("platform").map(parsePlatform),

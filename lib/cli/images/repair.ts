@@ -6,8 +6,7 @@ import { connect, type Daemon } from "../connect.ts";
 import { forEach } from "../each.ts";
 import { print } from "../output/print.ts";
 import { findImage } from "./lookup.ts";
-import { uncheckedHost } from "./reference.ts";
-import { registryAccess } from "./registry.ts";
+import { registryAccess } from "../registry/access.ts";
 
 export async function run(call: Call): Promise<void> {
   if (!call.args.length) throw usageError("please provide the images to repair");
@@ -17,13 +16,18 @@ export async function run(call: Call): Promise<void> {
 
 async function repair({ flags }: Call, daemon: Daemon, wanted: string): Promise<void> {
   const { name } = await findImage(daemon, wanted);
-  const { plainHttp, hostsDir, credentials } = await registryAccess(flags, name);
-  await using hosts = flags.on("skip-verify") ? await uncheckedHost(name) : undefined;
+  await using access = await registryAccess(daemon, flags, name);
+  const { plainHttp, hostsDir } = access;
+  const host = name.slice(0, name.indexOf("/"));
+  // A repair asks nothing back: what there is for the image's registry goes with it.
+  const credentials = typeof access.credentials === "function"
+    ? await access.credentials(host)
+    : access.credentials;
   const options = {
     snapshotter: flags.text("snapshotter"),
     signal: daemon.globals.signal,
     plainHttp,
-    hostsDir: hosts?.dir ?? hostsDir,
+    hostsDir,
     credentials,
   };
   let count = 0;

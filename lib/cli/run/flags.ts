@@ -1,6 +1,6 @@
 /** The flags that shape a container. */
 import type { Flag } from "../command.ts";
-import { snapshotterFlag } from "../flags.ts";
+import { runRegistryFlags, snapshotterFlag } from "../flags.ts";
 import { detachKeysFlag } from "../process/detach_keys.ts";
 import { privilegeFlags } from "./privilege_flags.ts";
 import { resourceFlags } from "./resource_flags.ts";
@@ -102,6 +102,7 @@ export const containerFlags: readonly Flag[] = [
   ...privilegeFlags,
   ...resourceFlags,
   { name: "pull", value: "when", usage: "pull the image when it is missing, or never", default: "missing" },
+  ...runRegistryFlags,
 ];
 
 /** Of `run`. */

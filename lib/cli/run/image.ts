@@ -1,7 +1,7 @@
 /** The image of a run. */
 import type { Image } from "../../api/services/images/v1/images.ts";
 import { Code, codeOf, CtrError, isError, messageOf } from "../../errors.ts";
-import { type Call, usageError } from "../command.ts";
+import { type Call, type Flags, usageError } from "../command.ts";
 import type { Daemon } from "../connect.ts";
 import { defaultSnapshotter } from "../flags.ts";
 import { findImage, lookUpImage } from "../images/lookup.ts";
@@ -26,10 +26,22 @@ export async function imageToRun(daemon: Daemon, call: Call, name: string): Prom
   return await pullMissing(daemon, call, name);
 }
 
+/** Flags, some of them under other names. */
+function renamed(flags: Flags, names: Readonly<Record<string, string>>): Flags {
+  const own = (name: string) => names[name] ?? name;
+  return {
+    has: (name) => flags.has(own(name)),
+    on: (name) => flags.on(own(name)),
+    text: (name) => flags.text(own(name)),
+    list: (name) => flags.list(own(name)),
+  };
+}
+
 /** Standard output is the container's: what the pull has to tell goes to standard error. */
 async function pullMissing(daemon: Daemon, { flags }: Call, name: string): Promise<Image> {
-  const [{ pullImage }, { canonicalReference }, { showProgress }] = await Promise.all([
+  const [{ pullImage }, { registryAccess }, { canonicalReference }, { showProgress }] = await Promise.all([
     import("../images/pull.ts"),
+    import("../registry/access.ts"),
     import("../images/reference.ts"),
     import("../output/progress.ts"),
   ]);
@@ -37,16 +49,15 @@ async function pullMissing(daemon: Daemon, { flags }: Call, name: string): Promi
   printError(`ctr: image ${name} is not here: pulling ${reference}\n`);
   using progress = showProgress("stderr");
   const platform = flags.text("platform");
+  // Its own --user is the container's.
+  await using access = await registryAccess(daemon, renamed(flags, { user: "registry-user" }), reference);
   const pull = {
-    reference,
+    ...access,
     platforms: [platform ? parsePlatform(platform) : hostPlatform()],
     everyPlatform: false,
     allMetadata: false,
     labels: {},
     snapshotter: flags.text("snapshotter") || defaultSnapshotter,
-    plainHttp: false,
-    hostsDir: "",
-    credentials: undefined,
   };
   try {
     await pullImage(daemon, pull, (update) => progress.update(update));

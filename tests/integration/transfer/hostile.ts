@@ -65,9 +65,11 @@ export type Answers = (seen: Seen, image: Small) => Response | Promise<Response>
 export function serve(image: Small, answers: Answers = () => undefined) {
   const requests: Seen[] = [];
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async (request) => {
+    const { pathname, search } = new URL(request.url);
     const seen = {
       method: request.method,
-      path: new URL(request.url).pathname + new URL(request.url).search,
+      // Mirrors are told whose image it is; these here have but one.
+      path: pathname + search.replace(/^\?ns=[^&]*$/, ""),
       headers: request.headers,
     };
     requests.push(seen);

@@ -49,7 +49,16 @@ Deno.test("an error in hosts.toml names file and line, and nothing is pulled", a
   const bad: [string, RegExp][] = [
     ['server = "http://x.test"\n[host\n', /x\.test\/hosts\.toml:2: /],
     ['\n[host."http://m.test"]\ncapabilities = ["fly"]\n', /hosts\.toml:3: capabilities must be/],
-    ['[host."http://m.test"]\n\n\nskip_verify = true\n', /hosts\.toml:4: skip_verify is not supported/],
+    ['[host."http://m.test"]\n\n\nskip_verify = "no"\n', /hosts\.toml:4: skip_verify must be true or false/],
+    ['[host."http://m.test"]\n\nskip_verfy = true\n', /hosts\.toml:3: skip_verfy is no setting of a host/],
+    [
+      'capabilities = ["pull"]\nca = "nowhere.pem"\n',
+      /toml:2: ca is wrong: .*x\.test\/nowhere\.pem: no such file/,
+    ],
+    ['ca = ["hosts.toml"]\n', /hosts\.toml:1: ca is wrong: .*no certificate in PEM form in it/],
+    ['[host."http://m.test"]\nclient = [["a"]]\n', /hosts\.toml:2: client must be/],
+    ['[host."http://m.test"]\ndial_timeout = "1 day"\n', /hosts\.toml:2: dial_timeout must be a duration/],
+    ['[host."http://m.test".header]\nx = "a\\nb"\n', /hosts\.toml:2: x must be text/],
     ['[host."ftp://m.test"]\n', /hosts\.toml:1: ftp:\/\/m\.test is not an address/],
   ];
   for (const [text, message] of bad) {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { discardsLayers, gcOptions } from "../../../lib/daemon/plugin_config.ts";
+import { discardsLayers, gcOptions, registryDirs } from "../../../lib/daemon/plugin_config.ts";
 
 const scheduler = (table: Record<string, unknown>) => gcOptions({ "io.containerd.gc.v1.scheduler": table });
 
@@ -44,4 +44,22 @@ Deno.test("discard_unpacked_layers is read where containerd has it", () => {
     () => discardsLayers({ "io.containerd.transfer.v1.local": { discard_unpacked_layers: "yes" } }),
     /discard_unpacked_layers must be true or false/,
   );
+});
+
+Deno.test("the directories of hosts.toml files are those that containerd would take", () => {
+  const usual = ["/etc/longshore/certs.d", "/etc/containerd/certs.d", "/etc/docker/certs.d"];
+  assert.deepEqual(registryDirs({}), usual);
+  const transfer = { "io.containerd.transfer.v1.local": { config_path: "/a:/b" } };
+  const images = { "io.containerd.cri.v1.images": { registry: { config_path: "/c" } } };
+  const cri = { "io.containerd.grpc.v1.cri": { registry: { config_path: "/d" } } };
+  assert.deepEqual(registryDirs({ ...cri, ...images, ...transfer }), ["/a", "/b"]);
+  assert.deepEqual(registryDirs({ ...cri, ...images }), ["/c"]);
+  assert.deepEqual(registryDirs(cri), ["/d"]);
+  assert.deepEqual(registryDirs({ "io.containerd.grpc.v1.cri": { registry: { config_path: "" } } }), usual);
+  for (const bad of ["certs.d", ":", "/a:b", 3]) {
+    assert.throws(
+      () => registryDirs({ "io.containerd.grpc.v1.cri": { registry: { config_path: bad } } }),
+      /plugins\."io\.containerd\.grpc\.v1\.cri"\.registry\.config_path must be absolute paths/,
+    );
+  }
 });

@@ -108,6 +108,73 @@ export interface PruneResponse {
   items: DiskItem[];
 }
 
+export interface RegistryRequest {
+  /** "registry.test:5000"; empty for no more than the directories. */
+  host: string;
+  /** A directory of hosts.toml files in place of the daemon's. */
+  hostDir: string;
+  plainHttp: boolean;
+  /** Ask the servers. */
+  ping: boolean;
+  credentials: RegistryCredentials[];
+}
+
+/** Who somebody is to one host. */
+export interface RegistryCredentials {
+  /** As in containerd.types.transfer.AuthRequest. */
+  host: string;
+  user: string;
+  secret: string;
+  /** A token that gets others; in place of user and secret. */
+  refresh: string;
+  /** The value of an Authorization header; in place of all others. */
+  header: string;
+}
+
+export interface RegistryResponse {
+  /** The directories that hosts.toml files are in. */
+  dirs: string[];
+  /** What was looked for, in order. */
+  looked: string[];
+  /** The hosts.toml, or the directory of certificates, that counts; empty for none. */
+  taken: string;
+  /** In the order that they are asked. */
+  servers: RegistryServer[];
+}
+
+export interface RegistryServer {
+  url: string;
+  /** The name that credentials for it are asked under, then others that may do. */
+  names: string[];
+  mirror: boolean;
+  capabilities: string[];
+  /** Paths. */
+  ca: string[];
+  client: string[];
+  skipVerify: boolean;
+  /** Milliseconds; 0 for none. */
+  dialTimeout: number;
+  /** Names of headers that are sent along. */
+  headers: string[];
+  /** Without its password; empty for none. */
+  proxy: string;
+  ping: RegistryPing | undefined;
+}
+
+/** What a server answered. */
+export interface RegistryPing {
+  /** 0 for no answer. */
+  status: number;
+  /** How it asks who somebody is: "basic", "bearer https://auth.test/token". */
+  schemes: string[];
+  /** Whether it was shown credentials. */
+  shown: boolean;
+  /** Empty if all is well. */
+  error: string;
+  /** What to do about it. */
+  advice: string;
+}
+
 function createBaseCheckRequest(): CheckRequest {
   return { images: [], snapshotter: "" };
 }
@@ -885,6 +952,523 @@ export const PruneResponse: MessageFns<PruneResponse> = {
   },
 };
 
+function createBaseRegistryRequest(): RegistryRequest {
+  return { host: "", hostDir: "", plainHttp: false, ping: false, credentials: [] };
+}
+
+export const RegistryRequest: MessageFns<RegistryRequest> = {
+  encode(message: RegistryRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.host !== "") {
+      writer.uint32(10).string(message.host);
+    }
+    if (message.hostDir !== "") {
+      writer.uint32(18).string(message.hostDir);
+    }
+    if (message.plainHttp !== false) {
+      writer.uint32(24).bool(message.plainHttp);
+    }
+    if (message.ping !== false) {
+      writer.uint32(32).bool(message.ping);
+    }
+    for (const v of message.credentials) {
+      RegistryCredentials.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RegistryRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRegistryRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hostDir = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.plainHttp = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.ping = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.credentials.push(RegistryCredentials.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRegistryCredentials(): RegistryCredentials {
+  return { host: "", user: "", secret: "", refresh: "", header: "" };
+}
+
+export const RegistryCredentials: MessageFns<RegistryCredentials> = {
+  encode(message: RegistryCredentials, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.host !== "") {
+      writer.uint32(10).string(message.host);
+    }
+    if (message.user !== "") {
+      writer.uint32(18).string(message.user);
+    }
+    if (message.secret !== "") {
+      writer.uint32(26).string(message.secret);
+    }
+    if (message.refresh !== "") {
+      writer.uint32(34).string(message.refresh);
+    }
+    if (message.header !== "") {
+      writer.uint32(42).string(message.header);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RegistryCredentials {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRegistryCredentials();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.secret = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.refresh = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.header = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRegistryResponse(): RegistryResponse {
+  return { dirs: [], looked: [], taken: "", servers: [] };
+}
+
+export const RegistryResponse: MessageFns<RegistryResponse> = {
+  encode(message: RegistryResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.dirs) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.looked) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.taken !== "") {
+      writer.uint32(26).string(message.taken);
+    }
+    for (const v of message.servers) {
+      RegistryServer.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RegistryResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRegistryResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.dirs.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.looked.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.taken = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.servers.push(RegistryServer.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRegistryServer(): RegistryServer {
+  return {
+    url: "",
+    names: [],
+    mirror: false,
+    capabilities: [],
+    ca: [],
+    client: [],
+    skipVerify: false,
+    dialTimeout: 0,
+    headers: [],
+    proxy: "",
+    ping: undefined,
+  };
+}
+
+export const RegistryServer: MessageFns<RegistryServer> = {
+  encode(message: RegistryServer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.url !== "") {
+      writer.uint32(10).string(message.url);
+    }
+    for (const v of message.names) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.mirror !== false) {
+      writer.uint32(24).bool(message.mirror);
+    }
+    for (const v of message.capabilities) {
+      writer.uint32(34).string(v!);
+    }
+    for (const v of message.ca) {
+      writer.uint32(42).string(v!);
+    }
+    for (const v of message.client) {
+      writer.uint32(50).string(v!);
+    }
+    if (message.skipVerify !== false) {
+      writer.uint32(56).bool(message.skipVerify);
+    }
+    if (message.dialTimeout !== 0) {
+      writer.uint32(64).uint32(message.dialTimeout);
+    }
+    for (const v of message.headers) {
+      writer.uint32(74).string(v!);
+    }
+    if (message.proxy !== "") {
+      writer.uint32(82).string(message.proxy);
+    }
+    if (message.ping !== undefined) {
+      RegistryPing.encode(message.ping, writer.uint32(90).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RegistryServer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRegistryServer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.mirror = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.capabilities.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.ca.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.client.push(reader.string());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.skipVerify = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.dialTimeout = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.headers.push(reader.string());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.proxy = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.ping = RegistryPing.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRegistryPing(): RegistryPing {
+  return { status: 0, schemes: [], shown: false, error: "", advice: "" };
+}
+
+export const RegistryPing: MessageFns<RegistryPing> = {
+  encode(message: RegistryPing, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.status !== 0) {
+      writer.uint32(8).uint32(message.status);
+    }
+    for (const v of message.schemes) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.shown !== false) {
+      writer.uint32(24).bool(message.shown);
+    }
+    if (message.error !== "") {
+      writer.uint32(34).string(message.error);
+    }
+    if (message.advice !== "") {
+      writer.uint32(42).string(message.advice);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RegistryPing {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRegistryPing();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.status = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.schemes.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.shown = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.error = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.advice = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 export type MaintenanceDefinition = typeof MaintenanceDefinition;
 export const MaintenanceDefinition = {
   name: "Maintenance",
@@ -924,6 +1508,15 @@ export const MaintenanceDefinition = {
       requestStream: false,
       responseType: PruneResponse as typeof PruneResponse,
       responseStream: true,
+      options: {},
+    },
+    /** What the daemon's configuration of a registry comes to, and what its servers answer. */
+    registry: {
+      name: "Registry",
+      requestType: RegistryRequest as typeof RegistryRequest,
+      requestStream: false,
+      responseType: RegistryResponse as typeof RegistryResponse,
+      responseStream: false,
       options: {},
     },
   },

@@ -19,10 +19,16 @@ export function askPassword(user: string): string {
   }
 }
 
+/** Reads a line of what everybody may see. */
+export function askName(question: string): string {
+  printError(question);
+  return readLine();
+}
+
 function readLine(): string {
   const bytes: number[] = [];
   const one = new Uint8Array(1);
   while (Deno.stdin.readSync(one) && one[0] !== 10 && one[0] !== 13) bytes.push(one[0]!);
-  if (bytes.length === 0) throw usageError("no password given: write --user NAME:PASSWORD, or type one");
+  if (bytes.length === 0) throw usageError("nothing was typed");
   return new TextDecoder().decode(new Uint8Array(bytes));
 }
