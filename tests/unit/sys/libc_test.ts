@@ -21,3 +21,20 @@ Deno.test("check() tells the errno of the first call that is made at all", () =>
     return true;
   });
 });
+
+Deno.test("loading the room opens nothing", async () => {
+  const room = new URL("../../../lib/sys/mod.ts", import.meta.url);
+  const load = `await import(${JSON.stringify(room.href)}); console.log("loaded");`;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      "--no-check",
+      "--allow-all",
+      "--deny-ffi",
+      "data:text/javascript," + encodeURI(load),
+    ],
+    stderr: "inherit",
+  }).output();
+  assert.equal(new TextDecoder().decode(stdout), "loaded\n");
+});
