@@ -28,7 +28,10 @@ export async function makeFifos(
       stdin: make("stdin"),
       stdout: make("stdout"),
       stderr: terminal === "terminal" ? "" : make("stderr"),
-      [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }),
+      [Symbol.asyncDispose]: () => {
+        Deno.removeSync(dir, { recursive: true });
+        return Promise.resolve();
+      },
     };
   } catch (error) {
     await Deno.remove(dir, { recursive: true });

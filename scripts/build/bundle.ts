@@ -76,7 +76,9 @@ async function importLate(file: string): Promise<void> {
   const text = await Deno.readTextFile(file);
   const late = text.replace(/\bimport\("(\.{1,2}\/[^"]+)"\)/g, 'importLate("$1")');
   if (late !== text) {
-    await Deno.writeTextFile(file, `const importLate = (path) => import(path);\n${late}`);
+    // Asking for what is there again takes Deno nearly as long as the first time.
+    const once = "const asked = {};\nconst importLate = (path) => asked[path] ??= import(path);\n";
+    await Deno.writeTextFile(file, once + late);
   }
 }
 
