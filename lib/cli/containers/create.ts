@@ -7,5 +7,5 @@ import { createContainer } from "../run/create.ts";
 export async function run(call: Call): Promise<void> {
   requiredTwo(call, "an image", "a container id");
   await using daemon = await connect(call);
-  await (await createContainer(daemon, call)).settled;
+  await createContainer(daemon, call);
 }

@@ -32,32 +32,13 @@ interface Source {
 /** Makes the container that the call's flags and arguments describe; nothing stays behind when it fails. */
 export async function createContainer(daemon: Daemon, call: Call): Promise<Start> {
   const [from = "", id = "", ...args] = call.args;
-  if (call.flags.on("rootfs")) return await createOnDirectory(daemon, call, from, id, args);
-  // Until the record is there nothing but the lease keeps a collection from taking the snapshot. It is made while
-  // the image is looked up, and while it ends the container may start.
-  const lease = createLease(daemon);
-  lease.catch(() => {});
-  const end = async () => await (await lease)[Symbol.asyncDispose]();
-  try {
-    const source = await sourceOf(daemon, call, await imageToRun(daemon, call, from));
-    const start = await createOnSnapshot(daemon, call, source, { id, args, lease: (await lease).id });
-    // What fails to end lapses by itself.
-    return { ...start, settled: end().catch(() => {}) };
-  } catch (error) {
-    await end().catch(() => {});
-    throw error;
-  }
-}
-
-async function createOnSnapshot(
-  daemon: Daemon,
-  call: Call,
-  source: Source,
-  { id, args, lease }: { id: string; args: string[]; lease: string },
-): Promise<Omit<Start, "settled">> {
   const { flags } = call;
+  if (flags.on("rootfs")) return await createOnDirectory(daemon, call, from, id, args);
+  using lease = leaseBeside(daemon);
+  const source = await sourceOf(daemon, call, await imageToRun(daemon, call, from));
   const snapshotter = flags.text("snapshotter") || defaultSnapshotter;
-  const snapshots = daemon.stub(SnapshotsDefinition, { lease });
+  // Until the record is there nothing but the lease keeps a collection from taking the snapshot.
+  const snapshots = daemon.stub(SnapshotsDefinition, { lease: await lease.id() });
   const labels = parseLabels(flags.list("snapshotter-label"));
   const { mounts } = await snapshots.prepare({ snapshotter, key: id, parent: source.parent, labels });
   try {
@@ -76,6 +57,16 @@ async function createOnSnapshot(
     await snapshots.remove({ snapshotter, key: id }).catch(() => {});
     throw error;
   }
+}
+
+/** A lease that nobody waits for: it is made while the image is looked up, and ends while the container starts. */
+function leaseBeside(daemon: Daemon): { id(): Promise<string> } & Disposable {
+  const lease = createLease(daemon);
+  lease.catch(() => {});
+  return {
+    id: async () => (await lease).id,
+    [Symbol.dispose]: () => daemon.finish(lease.then((made) => made[Symbol.asyncDispose]())),
+  };
 }
 
 async function sourceOf(daemon: Daemon, { flags }: Call, image: Image): Promise<Source> {
@@ -99,7 +90,7 @@ async function createOnDirectory(
   const spec = await specOf(call.flags, context, {}, args);
   if (!call.flags.text("config")) spec.root.path = path;
   const labels = await createRecord(daemon, call, { id }, spec, {});
-  return { id, labels, rootfs: [], terminal: spec.process.terminal === true, settled: Promise.resolve() };
+  return { id, labels, rootfs: [], terminal: spec.process.terminal === true };
 }
 
 async function createRecord(

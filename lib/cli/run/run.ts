@@ -7,7 +7,7 @@ import { removeContainer, removeEnded } from "../containers/remove.ts";
 import { createContainer } from "./create.ts";
 import { checkLogFlags } from "./log.ts";
 import { checkRestartFlags } from "./restart.ts";
-import { type Start, startTask } from "./start.ts";
+import { startTask } from "./start.ts";
 
 export async function run(call: Call): Promise<number> {
   const { flags } = call;
@@ -20,14 +20,7 @@ export async function run(call: Call): Promise<number> {
   await using daemon = await connect(call);
   const checkpoint = await checkpointOf(daemon, flags.text("checkpoint"));
   const container = { ...await createContainer(daemon, call), checkpoint };
-  try {
-    return await (flags.on("rm") ? startAndRemove : startTask)(daemon, call, container);
-  } finally {
-    await container.settled;
-  }
-}
-
-async function startAndRemove(daemon: Daemon, call: Call, container: Start): Promise<number> {
+  if (!flags.on("rm")) return await startTask(daemon, call, container);
   let code: number;
   try {
     code = await startTask(daemon, call, container);

@@ -19,8 +19,6 @@ export interface Start {
   readonly checkpoint?: Descriptor;
   /** Its own snapshot, if it has one. */
   readonly snapshot?: { readonly snapshotter: string; readonly key: string };
-  /** What is left to do of its making, and goes on beside: wait for it before the connection ends. */
-  readonly settled: Promise<void>;
 }
 
 /**
@@ -30,7 +28,7 @@ export interface Start {
 export async function startTask(
   daemon: Daemon,
   { flags }: Call,
-  { id, labels, rootfs, terminal, checkpoint }: Omit<Start, "settled">,
+  { id, labels, rootfs, terminal, checkpoint }: Start,
 ): Promise<number> {
   const tasks = daemon.stub(TasksDefinition);
   const name = { containerId: id, execId: "" };
