@@ -10,6 +10,8 @@ export interface Daemon extends AsyncDisposable {
   readonly channel: Channel;
   /** A service of it, in the namespace of the call unless another is given. */
   stub<D extends ServiceDefinition>(definition: D, more?: { namespace?: string; lease?: string }): Stub<D>;
+  /** Lets work go on beside the command, and the connection wait for it in the end. Whether it fails is not told. */
+  finish(work: Promise<unknown>): void;
 }
 
 /**
@@ -19,12 +21,17 @@ export interface Daemon extends AsyncDisposable {
  */
 export async function connect({ globals }: Pick<Call, "globals">): Promise<Daemon> {
   const channel = await open(globals);
+  const unfinished: Promise<unknown>[] = [];
   return {
     globals,
     channel,
     stub: (definition, more) =>
       channel.stub(definition, { namespace: globals.namespace, signal: globals.signal, ...more }),
-    [Symbol.asyncDispose]: () => channel[Symbol.asyncDispose](),
+    finish: (work) => void unfinished.push(work.catch(() => {})),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(unfinished);
+      await channel[Symbol.asyncDispose]();
+    },
   };
 }
 

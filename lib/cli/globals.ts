@@ -34,7 +34,8 @@ export const globalFlags: readonly Flag[] = [
 /** The globals of a call: flags after the command count before those in front of it. */
 export function readGlobals(front: Flags, back: Flags, own: (name: string) => boolean): Globals {
   const from = (name: string) => !own(name) && back.has(name) ? back : front;
-  const timeout = parseDuration(from("timeout").text("timeout"));
+  const duration = (name: string) => from(name).has(name) ? parseDuration(from(name).text(name)) : 0;
+  const timeout = duration("timeout");
   return {
     address: from("address").text("address").replace(/^unix:\/\//, ""),
     addressGiven: from("address").has("address") || !!Deno.env.get("CONTAINERD_ADDRESS"),
@@ -42,6 +43,6 @@ export function readGlobals(front: Flags, back: Flags, own: (name: string) => bo
     debug: from("debug").on("debug"),
     autostart: !from("no-autostart").on("no-autostart"),
     signal: timeout > 0 ? AbortSignal.timeout(timeout) : undefined,
-    connectTimeout: parseDuration(from("connect-timeout").text("connect-timeout")),
+    connectTimeout: duration("connect-timeout"),
   };
 }

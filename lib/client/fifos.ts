@@ -15,8 +15,9 @@ export async function makeFifos(
   parent?: string,
 ): Promise<Fifos> {
   const base = parent || fifoParent();
-  await Deno.mkdir(base, { recursive: true, mode: 0o700 });
-  const dir = await Deno.makeTempDir({ dir: base });
+  // Not handed to a thread: that takes longer than what it would do.
+  Deno.mkdirSync(base, { recursive: true, mode: 0o700 });
+  const dir = Deno.makeTempDirSync({ dir: base });
   const make = (name: string) => {
     const path = `${dir}/${id}-${name}`;
     makeFifo(path, 0o600);
@@ -27,7 +28,10 @@ export async function makeFifos(
       stdin: make("stdin"),
       stdout: make("stdout"),
       stderr: terminal === "terminal" ? "" : make("stderr"),
-      [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }),
+      [Symbol.asyncDispose]: () => {
+        Deno.removeSync(dir, { recursive: true });
+        return Promise.resolve();
+      },
     };
   } catch (error) {
     await Deno.remove(dir, { recursive: true });

@@ -3,9 +3,15 @@ import type { Mount } from "../api/types/mount.ts";
 import { withTempMount } from "../sys/mod.ts";
 import { lookUpUser, type User } from "./users.ts";
 
-/** The ids of `user` by the files in `mounts`, which are mounted for a moment. */
+/**
+ * The ids of `user` by the files in `mounts`, which are mounted for a moment. What a bind shows is read where it
+ * lies: taking a mount away again makes the kernel wait for every processor.
+ */
 export function userIn(mounts: readonly Mount[], user: string): Promise<User> {
-  return withTempMount(mounts.map(readOnly), (dir) => lookUpUser(dir, user));
+  const parts = mounts.map(readOnly);
+  const [only, another] = parts;
+  if (only?.type === "bind" && !only.target && !another) return lookUpUser(only.source, user);
+  return withTempMount(parts, (dir) => lookUpUser(dir, user));
 }
 
 /**

@@ -67,6 +67,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds from now; sent along, so that the server stops too. */
   readonly timeout?: number;
+  /** The answer is a stream, but a short one that is read at once: it may share a connection with other calls. */
+  readonly brief?: boolean;
 }
 
 type Ask<M> = M extends { requestStream: true } ? AsyncIterable<Partial<Request<M>>> : Partial<Request<M>>;

@@ -1,43 +1,40 @@
 /**
- * How this room calls libc: symbols are opened by topic (mount.ts, process.ts, ...), so that a short command
- * pays for what it uses, and every failed call becomes an error that names the call and the path.
+ * How this room calls libc: symbols are declared by topic (mount.ts, process.ts, ...) and opened one by one, so
+ * that a short command pays for what it uses, and every failed call becomes an error that names the call and the
+ * path.
  */
 import { Code, CtrError } from "../errors.ts";
 
 /**
- * Symbols of libc, which are opened when the first of them is used: that takes a millisecond or so a topic.
- * The library is never closed: it is in the process anyway.
+ * Symbols of libc, each of which is opened when it is first used: Deno writes machine code for every symbol that it
+ * opens, which takes up to half a millisecond. The library is never closed: it is in the process anyway.
  */
 export function libc<const S extends Deno.ForeignLibraryInterface>(
   symbols: S,
 ): Deno.DynamicLibrary<S>["symbols"] {
   const opened: Record<string, unknown> = {};
-  const open = () => {
-    // Opened after a call that failed they might change its errno.
-    errorCalls();
-    const functions = Deno.dlopen("libc.so.6", symbols).symbols as Record<string, unknown>;
-    for (const name of Object.keys(symbols)) Object.defineProperty(opened, name, { value: functions[name] });
-  };
-  for (const name of Object.keys(symbols)) {
+  for (const [name, symbol] of Object.entries(symbols)) {
     const get = () => {
-      open();
-      return opened[name];
+      // Opened after a call that failed it might change its errno.
+      errnoLocation();
+      const value = (Deno.dlopen("libc.so.6", { [name]: symbol }).symbols as Record<string, unknown>)[name];
+      Object.defineProperty(opened, name, { value });
+      return value;
     };
     Object.defineProperty(opened, name, { get, configurable: true, enumerable: true });
   }
   return opened as Deno.DynamicLibrary<S>["symbols"];
 }
 
-const errorSymbols = {
-  __errno_location: { parameters: [], result: "pointer" },
-  strerror: { parameters: ["i32"], result: "pointer" },
-} as const;
-let openedErrorCalls: Deno.DynamicLibrary<typeof errorSymbols>["symbols"] | undefined;
-const errorCalls = () => openedErrorCalls ??= Deno.dlopen("libc.so.6", errorSymbols).symbols;
+let openedLocation: (() => Deno.PointerValue) | undefined;
+const errnoLocation = () =>
+  openedLocation ??= Deno.dlopen("libc.so.6", { __errno_location: { parameters: [], result: "pointer" } })
+    .symbols.__errno_location;
+const errorCalls = libc({ strerror: { parameters: ["i32"], result: "pointer" } });
 
 /** errno of the call just made on this thread. Read it at once; `nonblocking` calls have it on another thread. */
 export function errno(): number {
-  return new Deno.UnsafePointerView(errorCalls().__errno_location()!).getInt32();
+  return new Deno.UnsafePointerView(errnoLocation()()!).getInt32();
 }
 
 /** The error numbers that callers branch on (asm-generic/errno-base.h, errno.h). */
@@ -95,7 +92,7 @@ export class SystemError extends CtrError {
 }
 
 function describe(errno: number): string {
-  return Deno.UnsafePointerView.getCString(errorCalls().strerror(errno)!).toLowerCase();
+  return Deno.UnsafePointerView.getCString(errorCalls.strerror(errno)!).toLowerCase();
 }
 
 /** Passes a call's result on, or throws a {@linkcode SystemError} if it is -1. */

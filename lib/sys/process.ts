@@ -53,7 +53,7 @@ export function spawn(
       new Uint8Array(pid.buffer),
       cstring(path),
       actions,
-      attributes,
+      attributes ??= spawnAttributes(),
       argv.pointers,
       envp.pointers,
     );
@@ -64,7 +64,8 @@ export function spawn(
   }
 }
 
-const attributes = spawnAttributes();
+// Made when first needed: a command loads this room, and seldom starts a program.
+let attributes: Uint8Array<ArrayBuffer> | undefined;
 
 // Rust ignores SIGPIPE, and an ignored signal would stay ignored down to the container's process.
 function spawnAttributes(): Uint8Array<ArrayBuffer> {

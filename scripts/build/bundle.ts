@@ -1,11 +1,22 @@
 /** The program as a folder of JavaScript: main.js, the chunks it loads when needed, and the workers. */
 import { join, relative } from "node:path";
+import { joinChunks } from "./join.ts";
 
 /** Where the bundle's entry points lie. */
 export interface Bundle {
   main: string;
   workers: string[];
 }
+
+/** What the commands that people and programs run most load beside main.ts: see join.ts. */
+const frequent = [
+  ["version.ts"],
+  ["containers/mod.ts", "containers/ls.ts"],
+  ["images/mod.ts", "images/ls.ts"],
+  ["tasks/mod.ts", "tasks/ls.ts"],
+  ["tasks/mod.ts", "tasks/exec.ts"],
+  ["run/run.ts", "run/flags.ts"],
+].map((files) => files.map((file) => `lib/cli/${file}`));
 
 /** Bundles main.ts and every *_worker.ts under lib/ into the directory `out`. */
 export async function bundle(root: string, out: string): Promise<Bundle> {
@@ -23,6 +34,7 @@ export async function bundle(root: string, out: string): Promise<Bundle> {
     await giveRequire(file);
     await importLate(file);
   }
+  await joinChunks(out, frequent);
   return { main: join(out, "main.js"), workers: bundled };
 }
 
@@ -64,7 +76,9 @@ async function importLate(file: string): Promise<void> {
   const text = await Deno.readTextFile(file);
   const late = text.replace(/\bimport\("(\.{1,2}\/[^"]+)"\)/g, 'importLate("$1")');
   if (late !== text) {
-    await Deno.writeTextFile(file, `const importLate = (path) => import(path);\n${late}`);
+    // Asking for what is there again takes Deno nearly as long as the first time.
+    const once = "const asked = {};\nconst importLate = (path) => asked[path] ??= import(path);\n";
+    await Deno.writeTextFile(file, once + late);
   }
 }
 

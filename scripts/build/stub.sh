@@ -41,7 +41,15 @@ fi
 [ -O "$cache" ] && [ ! -L "$cache" ] && [ -O "$cache/deno-$runtime" ] && [ -O "$cache/ctr-$program" ] ||
   die "$cache belongs to somebody else"
 
-export CTR_EXECUTABLE="$self" DENO_DIR="$cache/deno" DENO_NO_UPDATE_CHECK=1
+# A command compiles all it loads once and keeps that; who stays would keep in memory what it never runs. Each way
+# has a cache of its own: what the one has compiled does not fit the other.
+case " $* $0" in
+*" daemon "* | *" shim "* | *" grpc-gateway "* | *containerd-shim-*) compiled=lazily ;;
+*) compiled=ahead ;;
+esac
+[ "$compiled" = ahead ] && flags=${CTR_V8_FLAGS:---no-lazy} || flags=${CTR_V8_FLAGS-}
+
+export CTR_EXECUTABLE="$self" DENO_DIR="$cache/ctr-$program/compiled-$compiled" DENO_NO_UPDATE_CHECK=1
 exec "$cache/deno-$runtime" run -A --unstable-kv --quiet --no-config --no-lock --no-npm --no-remote \
-  --cached-only ${CTR_V8_FLAGS:+"--v8-flags=$CTR_V8_FLAGS"} "$cache/ctr-$program/main.js" "$@"
+  --cached-only ${flags:+"--v8-flags=$flags"} "$cache/ctr-$program/main.js" "$@"
 exit 1

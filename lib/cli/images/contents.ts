@@ -22,6 +22,8 @@ export interface Manifest {
 
 /** Manifests and configs larger than this are refused, as the daemon refuses them. */
 const documentLimit = 8 << 20;
+/** Documents up to this many bytes come over the connection that is there. */
+const briefLimit = 64 << 10;
 /** Indexes within indexes, at most. */
 const depthLimit = 8;
 
@@ -51,7 +53,8 @@ async function fetchJson(daemon: Daemon, part: Part): Promise<Json> {
   }
   const pieces: Uint8Array[] = [];
   let length = 0;
-  for await (const { data } of daemon.stub(ContentDefinition).read({ digest: part.digest })) {
+  const brief = part.size <= briefLimit;
+  for await (const { data } of daemon.stub(ContentDefinition).read({ digest: part.digest }, { brief })) {
     length += data.length;
     if (length > documentLimit) {
       throw new CtrError(Code.OutOfRange, `${part.digest} is too large for a manifest`);

@@ -1,6 +1,5 @@
 /** Finds the image that a user means. */
 import { type Image, ImagesDefinition } from "../../api/services/images/v1/images.ts";
-import { NamespacesDefinition } from "../../api/services/namespaces/v1/namespace.ts";
 import { Code, isError, notFound } from "../../errors.ts";
 import type { Daemon } from "../connect.ts";
 
@@ -48,6 +47,7 @@ async function get(daemon: Daemon, namespace: string, name: string): Promise<Ima
 }
 
 async function namespacesWith(daemon: Daemon, names: readonly string[]): Promise<string> {
+  const { NamespacesDefinition } = await import("../../api/services/namespaces/v1/namespace.ts");
   const here = daemon.globals.namespace;
   const { namespaces } = await daemon.stub(NamespacesDefinition).list({});
   for (const { name: namespace } of namespaces) {

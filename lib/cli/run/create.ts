@@ -64,14 +64,15 @@ export async function createContainer(daemon: Daemon, call: Call): Promise<Start
   if (from === undefined || flags.on("rootfs")) {
     return await createWithoutImage(daemon, call, { from, id, args });
   }
+  using lease = leaseBeside(daemon);
   const source = await sourceOf(daemon, call, await imageToRun(daemon, call, from));
   const snapshotter = flags.text("snapshotter") || defaultSnapshotter;
   // Until the record is there nothing but the lease keeps a collection from taking the snapshot.
-  await using lease = await createLease(daemon);
-  const snapshots = daemon.stub(SnapshotsDefinition, { lease: lease.id });
+  const leaseId = await lease.id();
+  const snapshots = daemon.stub(SnapshotsDefinition, { lease: leaseId });
   const labels = parseLabels(flags.list("snapshotter-label"));
   const snapshot = { snapshotter, key: id, parent: source.parent, labels };
-  const mounts = await prepareFor(daemon, flags, snapshot, lease.id);
+  const mounts = await prepareFor(daemon, flags, snapshot, leaseId);
   try {
     const context = { namespace: daemon.globals.namespace, id, rootfs: mounts };
     const spec = await specOf(flags, context, source.config, args);
@@ -87,6 +88,16 @@ export async function createContainer(daemon: Daemon, call: Call): Promise<Start
     await snapshots.remove({ snapshotter, key: id }).catch(() => {});
     throw error;
   }
+}
+
+/** A lease that nobody waits for: it is made while the image is looked up, and ends while the container starts. */
+function leaseBeside(daemon: Daemon): { id(): Promise<string> } & Disposable {
+  const lease = createLease(daemon);
+  lease.catch(() => {});
+  return {
+    id: async () => (await lease).id,
+    [Symbol.dispose]: () => daemon.finish(lease.then((made) => made[Symbol.asyncDispose]())),
+  };
 }
 
 async function sourceOf(daemon: Daemon, { flags }: Call, image: Image): Promise<Source> {

@@ -1,5 +1,5 @@
 /** The flags of `run` that keep a container's output. */
-import { jsonLogUri, type LogOptions } from "../../client/log_place.ts";
+import type { LogOptions } from "../../client/log_place.ts";
 import { logLabel } from "../../labels.ts";
 import { type Flags, usageError } from "../command.ts";
 import type { Daemon } from "../connect.ts";
@@ -17,6 +17,7 @@ export function checkLogFlags(flags: Flags): void {
 /** The labels that say where a container's output goes, also when it is started again. */
 export async function logLabels(daemon: Daemon, flags: Flags, id: string): Promise<Record<string, string>> {
   if (!flags.text("log-driver")) return {};
+  const { jsonLogUri } = await import("../../client/log_place.ts");
   const { namespace } = daemon.globals;
   return { [logLabel]: await jsonLogUri(daemon, { namespace, id }, optionsOf(flags)) };
 }

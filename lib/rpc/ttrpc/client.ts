@@ -1,8 +1,8 @@
 /**
  * A ttrpc client: what `ctr` speaks to the daemon, and the daemon to shims.
  *
- * Unary calls share one connection. Each streaming call has a connection of its own: ttrpc has no flow control
- * by stream, so a consumer that reads slowly would otherwise hold up every other call.
+ * Unary calls share one connection. Each streaming call has a connection of its own, unless it is said to be brief:
+ * ttrpc has no flow control by stream, so a consumer that reads slowly would otherwise hold up every other call.
  * Nothing here loads node's modules or timers: it is on the path of every `ctr` command.
  */
 import type { Status } from "../../api/google/rpc/status.ts";
@@ -71,42 +71,42 @@ class TtrpcChannel implements Channel {
   }
 
   async *#stream(service: string, method: MethodDefinition, request: unknown, options: CallOptions) {
+    using own = options.brief ? undefined : await this.#open();
+    const connection = own?.connection ?? this.#unary;
+    using call = connection.call(options.signal);
+    if (method.requestStream) {
+      await call.request(service, method.name, new Uint8Array(0), options, Flag.RemoteOpen | Flag.NoData);
+      const feeding = call.feed(method.requestType, request as AsyncIterable<Partial<unknown>>);
+      feeding.catch((error) => call.frames.fail(error));
+    } else {
+      const bytes = bytesOf(method.requestType, request);
+      await call.request(service, method.name, bytes, options, Flag.RemoteClosed);
+    }
+    for await (const frame of call.frames) {
+      if (frame.type === FrameType.Response) {
+        const payload = payloadOf(frame);
+        // A streaming answer ends with an empty response from us, and never carries a message in it.
+        if (!method.responseStream) yield method.responseType.decode(payload);
+        return;
+      }
+      if (!(frame.flags & Flag.NoData)) yield method.responseType.decode(frame.payload);
+      if (frame.flags & Flag.RemoteClosed) return;
+    }
+  }
+
+  /** A connection for one streaming call; disposing ends it. */
+  async #open(): Promise<{ connection: Connection } & Disposable> {
     const connection = await Connection.open(this.#path, this.#limit);
     if (this.#closed) {
       connection.close();
       throw unavailable("the connection is closed");
     }
     this.#streaming.add(connection);
-    let feeding: Promise<void> | undefined;
-    try {
-      using call = connection.call(options.signal);
-      if (method.requestStream) {
-        await call.request(service, method.name, new Uint8Array(0), options, Flag.RemoteOpen | Flag.NoData);
-        feeding = call.feed(method.requestType, request as AsyncIterable<Partial<unknown>>);
-        feeding.catch((error) => call.frames.fail(error));
-      } else {
-        await call.request(
-          service,
-          method.name,
-          bytesOf(method.requestType, request),
-          options,
-          Flag.RemoteClosed,
-        );
-      }
-      for await (const frame of call.frames) {
-        if (frame.type === FrameType.Response) {
-          const payload = payloadOf(frame);
-          // A streaming answer ends with an empty response from us, and never carries a message in it.
-          if (!method.responseStream) yield method.responseType.decode(payload);
-          return;
-        }
-        if (!(frame.flags & Flag.NoData)) yield method.responseType.decode(frame.payload);
-        if (frame.flags & Flag.RemoteClosed) return;
-      }
-    } finally {
+    const end = () => {
       connection.close();
       this.#streaming.delete(connection);
-    }
+    };
+    return { connection, [Symbol.dispose]: end };
   }
 
   [Symbol.asyncDispose](): Promise<void> {
