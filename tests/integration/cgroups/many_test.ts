@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
-import { Client } from "../../../mod.ts";
+import { Client, type SpecOption, withArgs } from "../../../mod.ts";
 import { withDaemon } from "./support.ts";
 
 const count = 40;
 
 Deno.test("metrics of many containers hold up neither the daemon nor the shim", () =>
-  withDaemon(async ({ daemon, namespace, run, ok }) => {
-    const ids = Array.from({ length: count }, (_, n) => `c${n}`);
-    for (let n = 0; n < count; n += 8) {
-      await Promise.all(ids.slice(n, n + 8).map((id) => run(id, [], "sleep", "1000")));
-    }
+  withDaemon(async ({ daemon, namespace, scratch, ok }) => {
     await using client = await Client.connect(daemon.address, { namespace });
+    const ids = Array.from({ length: count }, (_, n) => `c${n}`);
+    const root: SpecOption = (spec) => void (spec.root.path = scratch.join("rootfs"));
+    await Promise.all(ids.map(async (id) => {
+      const spec = [root, withArgs("/bin/sleep", "1000")];
+      await (await (await client.newContainer(id, { spec })).newTask()).start();
+    }));
     const ended: string[] = [];
     const noted = async <T>(what: string, work: Promise<T>): Promise<T> => {
       const result = await work;
@@ -34,4 +36,5 @@ Deno.test("metrics of many containers hold up neither the daemon nor the shim", 
       ...ids.slice(0, 8).map((id) => ok(["tasks", "rm", "-f", id])),
     ]);
     assert.ok(after.metrics.length >= count - 8);
+    await ok(["rm", "-f", "--all"]);
   }));

@@ -61,9 +61,9 @@ async function live({ daemon, namespace }: Given): Promise<void> {
   // script(1) gives it a terminal.
   const terminal = ["script", "--quiet", "--return", "--command", command.join(" "), "/dev/null"];
   const shown = await readUntil(terminal, (text) => text.split("\x1b[H").length > 3);
-  const [, first, second] = shown.split("\x1b[H");
+  const [, first, second] = shown.replaceAll("\x1b", "^").split("^[H");
   for (const picture of [first!, second!]) {
-    assert.match(picture, /^NAME +CPU%.*\x1b\[K\r\nbusy .*\x1b\[K\r\nhost .*\x1b\[K\r\n\x1b\[J$/);
+    assert.match(picture, /^NAME +CPU%.*\^\[K\r\nbusy .*\^\[K\r\nhost .*\^\[K\r\n\^\[J$/);
   }
 }
 
