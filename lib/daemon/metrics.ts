@@ -69,8 +69,14 @@ export class MetricsEndpoint {
   }
 
   async #text(): Promise<string> {
-    const containers = containerFamilies(await this.#source.usage());
-    return render([...containers, ...this.#calls.families(), ...this.#collections(), ...processFamilies()]);
+    return await render(this.#families(await this.#source.usage()));
+  }
+
+  *#families(tasks: readonly Contained[]): Generator<Family> {
+    yield* containerFamilies(tasks);
+    yield* this.#calls.families();
+    yield* this.#collections();
+    yield* processFamilies();
   }
 
   #collections(): Family[] {

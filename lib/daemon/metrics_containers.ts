@@ -27,28 +27,30 @@ export interface Contained extends TaskStats {
   readonly runtime: string;
 }
 
-/** The families of all containers; metrics of an unknown kind are left out. */
-export function containerFamilies(tasks: readonly Contained[]): Family[] {
-  return [
-    ...familiesOf(tasks, metricsV1, MetricsV1, metricsOfV1),
-    ...familiesOf(tasks, metricsV2, MetricsV2, metricsOfV2),
-  ];
+/** The families of all containers, one by one; metrics of an unknown kind are left out. */
+export function* containerFamilies(tasks: readonly Contained[]): Generator<Family> {
+  yield* familiesOf(tasks, metricsV1, MetricsV1, metricsOfV1);
+  yield* familiesOf(tasks, metricsV2, MetricsV2, metricsOfV2);
 }
 
-function familiesOf<M>(
+function* familiesOf<M>(
   tasks: readonly Contained[],
   type: string,
   codec: { decode(bytes: Uint8Array): M },
   metrics: readonly ContainerMetric<M>[],
-): Family[] {
+): Generator<Family> {
   const found = tasks.filter(({ data }) => nameOf(data.typeUrl) === type).map((task) => ({
     labels: { container_id: task.id, namespace: task.namespace, runtime: task.runtime },
     message: codec.decode(task.data.value),
   }));
-  return metrics.map(({ name, help, type, values }) => {
+  if (!found.length) return;
+  for (const { name, help, type, values } of metrics) {
     const samples = found.flatMap(({ labels, message }) =>
-      values(message).map((value): Sample => ({ ...value, labels: { ...labels, ...value.labels } }))
+      values(message).map(({ value, labels: more }): Sample => ({
+        value,
+        labels: more ? { ...labels, ...more } : labels,
+      }))
     );
-    return { name: `container_${name}`, help, type, samples };
-  });
+    yield { name: `container_${name}`, help, type, samples };
+  }
 }

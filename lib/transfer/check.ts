@@ -2,6 +2,7 @@
 import type { Image } from "../api/services/images/v1/images.ts";
 import type { Unpacker } from "./fresh_layer.ts";
 import { Verification } from "./verify.ts";
+import { checkChain } from "./verify_chain.ts";
 
 /** One thing that is not as it was. */
 export interface Damage {
@@ -33,6 +34,12 @@ export async function checkImage(unpacker: Unpacker, image: Image): Promise<Chec
   }));
   const broken = new Set(bad.map(({ target }) => target.digest));
   const host = await verification.hostLayers(image, broken);
+  const { snapshots } = unpacker.rooms;
+  if (host && !snapshots.canStage(unpacker.snapshotter)) {
+    const chain = await checkChain(unpacker, host.layers, broken);
+    for (const { layer, problem } of chain.bad) damages.push({ kind: "snapshot", name: layer.name, problem });
+    return { damages, blobs: verification.blobs, layers: chain.layers, skipped: chain.skipped };
+  }
   for (const layer of host?.layers ?? []) {
     if (broken.has(layer.target.digest)) {
       verification.skipped.push(`snapshot ${layer.name}: its layer ${layer.target.digest} is damaged`);

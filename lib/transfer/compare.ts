@@ -33,3 +33,17 @@ export async function compareTrees(trees: Comparison, signal: AbortSignal): Prom
     worker.terminate();
   }
 }
+
+/** What differs between the tree `found` and what is `expected`, in words; undefined if nothing does. */
+export async function compareFiles(
+  expected: string,
+  found: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (!await Deno.stat(found).then(({ isDirectory }) => isDirectory, () => false)) {
+    return "its files are gone";
+  }
+  const [first, ...others] = await compareTrees({ expected, found }, signal);
+  if (!first) return undefined;
+  return `${first.path} ${first.what}${others.length ? ` (and ${others.length} more differences)` : ""}`;
+}

@@ -21,6 +21,7 @@ import { type Layer, makeSnapshot, type Unpacker } from "./fresh_layer.ts";
 import { sourcesOf } from "./sources.ts";
 import { type RegistryRequest, remoteOptions } from "./transfer.ts";
 import { type BadBlob, Verification } from "./verify.ts";
+import { checkChain } from "./verify_chain.ts";
 
 /** How an image's registry is reached; its name says which. */
 export type RepairRequest = Omit<RegistryRequest, "reference"> & {
@@ -68,7 +69,9 @@ export class Repair {
     yield* this.#mendBlobs(image);
     const host = await this.#verification.hostLayers(image);
     if (!host) return;
-    for (const layer of host.layers) yield* this.#mendSnapshot(layer);
+    if (this.#rooms.snapshots.canStage(this.#request.snapshotter)) {
+      for (const layer of host.layers) yield* this.#mendSnapshot(layer);
+    } else yield* this.#dropDamaged(host.layers);
     yield* this.#unpackMissing(host);
   }
 
@@ -161,6 +164,25 @@ export class Repair {
       }
     } finally {
       if (!used) await bad.fresh.discard();
+    }
+  }
+
+  /** Where a snapshot is a copy of all below it, those from the lowest damaged one up are made anew. */
+  async *#dropDamaged(layers: readonly Layer[]): AsyncGenerator<RepairStep> {
+    const { snapshots } = this.#rooms;
+    const { snapshotter } = this.#request;
+    const { bad: [lowest] } = await checkChain(this.#unpacker, layers);
+    if (!lowest) return;
+    yield { step: "found", name: lowest.layer.name, detail: lowest.problem };
+    for (const { name } of layers.slice(layers.indexOf(lowest.layer)).reverse()) {
+      if (!snapshots.has(this.#scope, snapshotter, name)) continue;
+      try {
+        await snapshots.remove(this.#scope, snapshotter, name);
+      } catch (error) {
+        if (!isError(error, Code.FailedPrecondition)) throw error;
+        const what = "is in use by a container, which has a copy of the damage: remove it, then repair again";
+        throw failedPrecondition(`snapshot ${name} ${what}`);
+      }
     }
   }
 

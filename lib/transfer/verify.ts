@@ -24,7 +24,7 @@ import {
 } from "../images/mod.ts";
 import type { Target } from "../remotes/mod.ts";
 import type { Scope } from "../scope.ts";
-import { compareTrees } from "./compare.ts";
+import { compareFiles } from "./compare.ts";
 import type { TransferRooms } from "./download.ts";
 import { type FreshLayer, type Layer, unpackBeside, type Unpacker } from "./fresh_layer.ts";
 
@@ -211,17 +211,13 @@ export class Verification {
   }
 
   /**
-   * What is wrong with a layer's snapshot, and its files as they ought to be. Nothing is wrong with one that isn't
-   * there. Throws what unpacking throws, ResourceExhausted on a full disk.
+   * What is wrong with a layer's snapshot, where snapshotters keep layers apart, and its files as they ought to be.
+   * Nothing is wrong with one that isn't there. Throws what unpacking throws, ResourceExhausted on a full disk.
    */
   async badSnapshot(layer: Layer): Promise<{ problem: string; fresh: FreshLayer } | undefined> {
     const { content, snapshots } = this.#rooms;
     if (this.#hasSnapshot(layer.name)) await this.#hold(`snapshots/${this.#snapshotter}`, layer.name);
     if (!this.#hasSnapshot(layer.name)) return undefined;
-    if (!snapshots.canStage(this.#snapshotter)) {
-      this.skipped.push(`snapshot ${layer.name}: ${this.#snapshotter} does not keep layers apart`);
-      return undefined;
-    }
     if (!content.has(this.#scope, layer.target.digest)) {
       this.skipped.push(`snapshot ${layer.name}: its layer ${layer.target.digest} was dropped`);
       return undefined;
@@ -230,21 +226,12 @@ export class Verification {
     let keep = false;
     try {
       const [found] = snapshots.layerPaths(this.#scope, this.#snapshotter, layer.name);
-      const problem = await this.#compare(fresh.staged.layerPath, found!);
+      const problem = await compareFiles(fresh.staged.layerPath, found!, this.#signal);
       this.layers++;
       keep = problem !== undefined;
       return problem ? { problem, fresh } : undefined;
     } finally {
       if (!keep) await fresh.discard();
     }
-  }
-
-  async #compare(expected: string, found: string): Promise<string | undefined> {
-    if (!await Deno.lstat(found).then(({ isDirectory }) => isDirectory, () => false)) {
-      return "its files are gone";
-    }
-    const [first, ...others] = await compareTrees({ expected, found }, this.#signal);
-    if (!first) return undefined;
-    return `${first.path} ${first.what}${others.length ? ` (and ${others.length} more differences)` : ""}`;
   }
 }

@@ -151,3 +151,27 @@ Deno.test("a runtime that isn't there, or is no name of one, is told by name", (
     assert.match(await failed("nonsense"), /runtime "nonsense" is neither a name/);
     assert.match(await failed("/bin/false"), /\/bin\/false start: exit status 1/);
   }));
+
+Deno.test("metrics, updates and kills for want of memory pass through Debian's shim", () =>
+  withDaemon(async (daemon, image) => {
+    await ok(daemon, [
+      "run",
+      "-d",
+      "--memory-limit",
+      "8388608",
+      ...run(daemon, image, "web", "sleep", "1000"),
+    ]);
+    await ok(daemon, ["run", "-d", image, "ours", "sleep", "1000"]);
+    await ok(daemon, ["tasks", "update", "--pids-limit", "77", "web"]);
+    const table = await ok(daemon, ["tasks", "metrics", "web"]);
+    assert.match(table, /memory\.limit_in_bytes +8388608 /);
+    assert.match(table, /pids\.limit +77 /);
+    const { stderr } = await ctr(daemon, ["tasks", "update", "--memory-limit", "4096", "web"]);
+    assert.match(stderr, /unable to set memory limit to 4096/);
+    await ctr(daemon, ["tasks", "exec", "--exec-id", "e", "web", "tail", "/dev/zero"]);
+    const json = JSON.parse(await ok(daemon, ["tasks", "metrics", "--format", "json", "web"]));
+    assert.equal(json.memory_oom_control.oom_kill, 1);
+    const rows = (await ok(daemon, ["stats", "--no-stream", "--format", "json"])).trim().split("\n");
+    assert.deepEqual(rows.map((row) => JSON.parse(row).name), ["ours", "web"]);
+    for (const id of ["web", "ours"]) await ok(daemon, ["rm", "-f", id]);
+  }));

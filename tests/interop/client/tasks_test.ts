@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Captured, type Client, type Image, withEnv, withHostname } from "../../../mod.ts";
+import { Captured, type Client, type Image, usageOf, withEnv, withHostname } from "../../../mod.ts";
 import { busyboxImage, push, Scratch, startRegistry } from "../../harness/mod.ts";
 import { targets } from "./targets.ts";
 
@@ -52,6 +52,19 @@ const bodies: Record<string, (given: Given) => Promise<void>> = {
     await task.kill("SIGKILL");
     assert.equal((await task.wait()).code, 137);
     assert.equal(await task.state(), "stopped");
+  },
+  "tells what a task uses, and changes its limits": async ({ client, image }) => {
+    await using container = await client.newContainer("c4", { image, args: sleeping });
+    await using task = await container.newTask();
+    await task.start();
+    await task.update({ memory: { limit: 64 << 20 }, pids: { limit: 77 } });
+    const found = await task.metrics();
+    assert.equal(found.id, "c4");
+    const { memoryLimit, memory, pids } = usageOf(found);
+    assert.equal(memoryLimit, 64n << 20n);
+    assert.ok(pids > 0n && memory > 0n && memory < memoryLimit);
+    await assert.rejects(task.update({ memory: { limit: 4096 } }), /unable to set memory limit to 4096/);
+    await assert.rejects((await client.container("nosuch")).task(), /not found/);
   },
 };
 

@@ -141,3 +141,28 @@ Deno.test("when our shim is killed containerd ends its containers, and the next 
     assert.notEqual((await shimsOf(containerd))[0], shim);
     await ok(containerd, ["tasks", "rm", "-f", "victim"]);
   }));
+
+Deno.test("containerd gets metrics, new limits and news of kills from our shim", () =>
+  withContainerd(async (containerd, rootfs) => {
+    const limit = ["--memory-limit", String(8 << 20)];
+    await ok(containerd, ["run", ...quiet, ...limit, ...runtime, "--rootfs", rootfs, "web", "sleep", "1000"]);
+    assert.match(await ok(containerd, ["tasks", "metrics", "web"]), /memory\.limit_in_bytes +8388608/);
+    await using client = await Client.connect(containerd.address);
+    await (await client.container("web").task()).update({ pids: { limit: 77 } });
+    assert.match(await ok(containerd, ["tasks", "metrics", "web"]), /pids\.limit +77/);
+    const abort = new AbortController();
+    const heard = (async () => {
+      const filters = ['topic=="/tasks/oom"'];
+      const { signal } = abort;
+      for await (const { event } of client.services.events.subscribe({ filters }, { signal })) return event;
+    })();
+    await until("the kill is told", async () => {
+      await containerd.ctr(["tasks", "exec", "--exec-id", "e", "web", "tail", "/dev/zero"]);
+      const event = await Promise.race([
+        heard,
+        new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 200)),
+      ]);
+      return event?.typeUrl === "containerd.events.TaskOOM";
+    });
+    abort.abort();
+  }));

@@ -16,6 +16,7 @@ const simple = {
   "plugins ls": ["plugins/mod.ts", "plugins/ls.ts"],
   "tasks ls": ["tasks/mod.ts", "tasks/ls.ts"],
   "tasks kill": ["tasks/mod.ts", "tasks/kill.ts"],
+  "tasks metrics": ["tasks/mod.ts", "tasks/metrics.ts"],
 };
 
 const root = new URL("../../../", import.meta.url);

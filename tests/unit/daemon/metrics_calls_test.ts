@@ -44,7 +44,9 @@ Deno.test("CallCounter counts calls by service, method and code, and messages of
   await assert.rejects(stub.version({}), /version: not found/);
   await assert.rejects(channel.stub(EventsDefinition).publish({}), /not implemented/);
   await Array.fromAsync(channel.stub(EventsDefinition).subscribe({}, { namespace: "a" }));
-  const lines = render(counter.families()).split("\n").filter((line) => line && !line.startsWith("#"));
+  const lines = (await render(counter.families())).split("\n").filter((line) =>
+    line && !line.startsWith("#")
+  );
   assert.deepEqual(lines, [
     `grpc_server_handled_total{grpc_code="OK",${version}} 1`,
     `grpc_server_handled_total{grpc_code="NotFound",${version}} 1`,
@@ -62,7 +64,7 @@ Deno.test("CallCounter tells how long calls take, if asked to", async () => {
   const counter = new CallCounter({ histogram: true });
   await using channel = counted(counter);
   await channel.stub(VersionDefinition).version({});
-  const text = render(counter.families());
+  const text = await render(counter.families());
   const count = (suffix: string) =>
     Number(new RegExp(`^grpc_server_handling_seconds${suffix} (\\S+)$`, "m").exec(text)?.[1]);
   assert.equal(count(`_count\\{${version}\\}`), 1);
@@ -75,5 +77,5 @@ Deno.test("CallCounter counts a stream that its client leaves", async () => {
   const counter = new CallCounter({ histogram: false });
   await using channel = counted(counter);
   for await (const _ of channel.stub(EventsDefinition).subscribe({}, { namespace: "a" })) break;
-  assert.match(render(counter.families()), /grpc_server_handled_total\{[^}]*Subscribe[^}]*\} 1/);
+  assert.match(await render(counter.families()), /grpc_server_handled_total\{[^}]*Subscribe[^}]*\} 1/);
 });

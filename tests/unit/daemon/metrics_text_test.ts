@@ -8,8 +8,8 @@ import { render } from "../../../lib/daemon/metrics_text.ts";
 import { anyOf } from "../../../lib/rpc/any.ts";
 import { now } from "../../../lib/rpc/timestamp.ts";
 
-Deno.test("render() sorts families and labels, escapes, keeps large numbers whole, leaves out what is empty", () => {
-  const text = render([
+Deno.test("render() sorts families and labels, escapes, keeps large numbers whole, leaves out what is empty", async () => {
+  const text = await render([
     {
       name: "b",
       help: "two\nlines \\",
@@ -35,6 +35,25 @@ b 18446744073709551615
 b +Inf
 `,
   );
+});
+
+Deno.test("render() makes one of families of one name, and lets others work in between", async () => {
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  const family = (value: number) => ({ name: "a", help: "", type: "gauge", samples: [{ value }] }) as const;
+  try {
+    const text = await render(function* () {
+      for (let n = 0; n < 3; n++) {
+        const end = performance.now() + 6;
+        while (performance.now() < end);
+        yield family(n);
+      }
+    }());
+    assert.equal(text, "# HELP a \n# TYPE a gauge\na 0\na 1\na 2\n");
+    assert.ok(turns > 0);
+  } finally {
+    clearInterval(timer);
+  }
 });
 
 Deno.test("parseAddress() takes Go's forms and names what is none", () => {
@@ -63,15 +82,15 @@ const containerdV2 = `cpu_kernel_usage_microseconds cpu_nr_periods_total cpu_nr_
   memory_workingset_activate_bytes memory_workingset_nodereclaim_bytes memory_workingset_refault_bytes
   pids_current pids_limit`.split(/\s+/);
 
-Deno.test("containerFamilies() has containerd's names for cgroup v2, and skips metrics of other kinds", () => {
+Deno.test("containerFamilies() has containerd's names for cgroup v2, and skips metrics of other kinds", async () => {
   const recorded = readV2(new URL("../cgroups/recorded/v2", import.meta.url).pathname);
   const task = { namespace: "default", id: "web", runtime: "io.containerd.runc.v2", timestamp: now() };
-  const families = containerFamilies([
+  const families = [...containerFamilies([
     { ...task, data: anyOf("io.containerd.cgroups.v2.Metrics", MetricsV2, recorded) },
     { ...task, data: { typeUrl: "io.containerd.runhcs.v1.stats.Statistics", value: new Uint8Array(3) } },
-  ]).filter(({ samples }) => samples.length);
+  ])].filter(({ samples }) => samples.length);
   assert.deepEqual(families.map(({ name }) => name.replace(/^container_/, "")).sort(), containerdV2);
-  const text = render(families);
+  const text = await render(families);
   const labels = 'container_id="web",namespace="default",runtime="io.containerd.runc.v2"';
   for (
     const line of [
