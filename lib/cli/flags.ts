@@ -12,6 +12,9 @@ export const snapshotterFlag: Flag = {
 /** The snapshotter that containerd's clients mean when they name none. */
 export const defaultSnapshotter = "overlayfs";
 
+/** The runtime that they mean. */
+export const defaultRuntime = "io.containerd.runc.v2";
+
 /** `--quiet, -q` of a list. */
 export const quiet = (usage: string): Flag => ({ name: "quiet", short: "q", usage });
 

@@ -1,12 +1,9 @@
 /** The flags that shape a container. */
 import type { Flag } from "../command.ts";
-import { runRegistryFlags, snapshotterFlag } from "../flags.ts";
+import { defaultRuntime, runRegistryFlags, snapshotterFlag } from "../flags.ts";
 import { detachKeysFlag } from "../process/detach_keys.ts";
 import { privilegeFlags } from "./privilege_flags.ts";
 import { resourceFlags } from "./resource_flags.ts";
-
-/** The runtime that containerd's clients mean when they name none. */
-export const defaultRuntime = "io.containerd.runc.v2";
 
 /** Of `containers create` and of `run`. */
 export const containerFlags: readonly Flag[] = [

@@ -4,7 +4,7 @@ import { Options } from "../../api/types/runc/options/oci.ts";
 import { anyOf } from "../../rpc/any.ts";
 import { complete } from "../../rpc/service.ts";
 import { type Flags, usageError } from "../command.ts";
-import { defaultRuntime } from "./flags.ts";
+import { defaultRuntime } from "../flags.ts";
 
 const runcFlags = ["runc-binary", "runc-root", "runc-systemd-cgroup", "no-pivot"];
 
