@@ -91,6 +91,18 @@ Deno.test("a container with a user namespace", async (t) => {
     );
   }
 
+  await t.step("its spec is the one that Go's ctr makes", async () => {
+    const specs = await Promise.all([ours, theirs].map(async (side) => {
+      const made = await side.ctr(["run", ...maps, image, "spec", "true"]);
+      assert.equal(made.code, 0, made.stderr);
+      const { Spec } = JSON.parse((await side.ctr(["containers", "info", "spec"])).stdout);
+      await side.ctr(["containers", "rm", "spec"]);
+      const { namespaces, uidMappings, gidMappings } = Spec.linux;
+      return { namespaces, uidMappings, gidMappings, mounts: Spec.mounts, process: Spec.process };
+    }));
+    assert.deepEqual(specs[0], specs[1]);
+  });
+
   await t.step("several ranges, by commas or repetition", async () => {
     const show = `${mapOf}; stat -c '%u:%g' /files/own`;
     for (const more of [[], ["--remap-labels"]]) {
