@@ -27,7 +27,7 @@ async function callsIn(dir: string): Promise<Call[]> {
 const settled = (config: Record<string, unknown>) =>
   JSON.parse(
     JSON.stringify(config)
-      .replaceAll(/\/proc\/\d+\/ns\/net/g, "NETNS")
+      .replaceAll(/"sandbox":"[^"]+"/g, '"sandbox":0')
       .replaceAll(/10\.88\.7\.\d+\/24/g, "ADDRESS")
       .replaceAll(/([0-9a-f]{2}:){5}[0-9a-f]{2}/g, "MAC")
       .replaceAll(/veth[0-9a-f]{8}/g, "VETH"),
@@ -43,6 +43,7 @@ Deno.test("plugins are called as Go's ctr calls them", async () => {
   const args = ["run", "--rm", "--cni", image, "spied", "ip", "-4", "addr", "show", "eth0"];
   const own = await bench.ctr(args, { env: { SPIED: ours! } });
   assert.equal(own.code, 0, own.stderr);
+  assert.deepEqual(await bench.left(), []);
 
   // Go's ctr knows one place of each kind: in a mount namespace of its own they are the test's.
   const at = (...parts: string[]) => bench.scratch.join("places", ...parts);
@@ -61,12 +62,11 @@ Deno.test("plugins are called as Go's ctr calls them", async () => {
 
   const [mine, others] = [await callsIn(ours!), await callsIn(theirs!)];
   assert.equal(others.length, 2);
-  // At the end Go's ctr names no network namespace, though it is there: then plugins clean up less than they could.
+  // At the end Go's ctr names no network namespace, though it is there: then plugins leave rules behind.
   assert.deepEqual(mine.map(({ env }) => env), [
     "ADD default-spied eth0 [] netns",
     "DEL default-spied eth0 [] netns",
   ]);
   assert.deepEqual(others.map(({ env }) => env), [mine[0]!.env, "DEL default-spied eth0 [] "]);
   assert.deepEqual(mine.map(({ config }) => settled(config)), others.map(({ config }) => settled(config)));
-  assert.deepEqual(await bench.left(), []);
 });
