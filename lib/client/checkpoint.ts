@@ -20,6 +20,7 @@ import { createLease } from "./lease.ts";
 import { nameImage } from "./name_image.ts";
 import { whilePaused } from "./pause.ts";
 import type { Services } from "./services.ts";
+import { refuseUserNamespace } from "./user_namespace.ts";
 
 /** How CRIU takes a task. */
 export interface TaskCheckpointOptions {
@@ -59,7 +60,10 @@ export async function checkpointInto(
   await services.stub(TasksDefinition).checkpoint(request, call);
 }
 
-/** Makes a checkpoint of the container as the image `name`. A running task is paused meanwhile. */
+/**
+ * Makes a checkpoint of the container as the image `name`. A running task is paused meanwhile. Throws
+ * FailedPrecondition for one with a user namespace.
+ */
 export async function checkpointContainer(
   services: Services,
   id: string,
@@ -70,6 +74,7 @@ export async function checkpointContainer(
   const call = { ...asked, lease: lease.id };
   const content = new ContentClient(services);
   const container = (await services.stub(ContainersDefinition).get({ id }, asked)).container!;
+  refuseUserNamespace(container);
   const parts: Part[] = [];
   await whilePaused(services, id, asked, async () => {
     if (task) parts.push(...(await taskParts(services, id, task, call)).map(partOf));

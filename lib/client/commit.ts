@@ -23,6 +23,7 @@ import { dockerType, type LayerCompression, withCompression } from "./media_type
 import { nameImage } from "./name_image.ts";
 import { whilePaused } from "./pause.ts";
 import type { Services } from "./services.ts";
+import { refuseUserNamespace } from "./user_namespace.ts";
 import { unpackByClient } from "./unpack_by_client.ts";
 
 /** What a committed image says of itself. */
@@ -87,6 +88,7 @@ export async function commitContainer(
   if (!container.image || !container.snapshotKey) {
     throw failedPrecondition(`container ${id} was not made of an image: there is nothing to commit to`);
   }
+  refuseUserNamespace(container);
   const { snapshotter, snapshotKey } = container;
   const base = await baseOf(commit, container.image);
   await checkParent(commit, id, { snapshotter, key: snapshotKey }, base);

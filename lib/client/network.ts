@@ -15,7 +15,7 @@ import {
 import { Code, CtrError, failedPrecondition, messageOf } from "../errors.ts";
 import { networkExtension } from "../labels.ts";
 import { anyJson } from "../rpc/any.ts";
-import { Access, closeDescriptor, openFd } from "../sys/mod.ts";
+import { dropNamespace, keepNamespace, keptNamespace } from "./kept_namespace.ts";
 
 /** What a container wants of networks. */
 export interface NetworkWishes extends CniPlaces {
@@ -77,8 +77,8 @@ export interface Attached {
 
 /**
  * Attaches a created task, whose first process is `pid`, by the plugins of this machine. FailedPrecondition for a
- * task that has the network of its caller. Hold on to what this gives: while the container's network namespace lasts,
- * plugins clean up more than later.
+ * task that has the network of its caller. The network namespace is kept until the container is taken off: its
+ * process may end before, and plugins clean up less once it is gone.
  */
 export async function attachNetwork(
   wishes: NetworkWishes,
@@ -86,37 +86,32 @@ export async function attachNetwork(
   signal?: AbortSignal,
 ): Promise<Attached> {
   const network = await defaultNetwork(wishes.configDir);
-  const netns = `/proc/${pid}/ns/net`;
-  if (await Deno.readLink(netns) === await Deno.readLink("/proc/self/ns/net")) {
+  const own = `/proc/${pid}/ns/net`;
+  if (await Deno.readLink(own) === await Deno.readLink("/proc/self/ns/net")) {
     throw failedPrecondition(`container ${id} has the host's network: CNI needs one of its own`);
   }
   const { dirs, cache, ports = [] } = wishes;
   const capabilityArgs = ports.length ? { portMappings: ports } : {};
   const containerId = nameFor(namespace, id);
   // What an earlier task has had, if nobody gave it back: plugins refuse to give twice.
-  await detach(containerId, { dirs, cache, signal });
-  await attach(network, { containerId, netns }, { dirs, cache, signal, capabilityArgs });
-  let fd: number | undefined = openFd(netns, Access.READ);
-  return {
-    async detach() {
-      const held = fd;
-      fd = undefined;
-      try {
-        const kept = held === undefined ? "" : `/proc/${Deno.pid}/fd/${held}`;
-        await detach(containerId, { dirs, cache, netns: kept });
-      } finally {
-        if (held !== undefined) closeDescriptor(held);
-      }
-    },
-  };
+  await detachNetwork(wishes, { namespace, id }, signal);
+  const netns = await keepNamespace(cache, containerId, own);
+  try {
+    await attach(network, { containerId, netns }, { dirs, cache, signal, capabilityArgs });
+  } catch (error) {
+    await dropNamespace(cache, containerId);
+    throw error;
+  }
+  return { detach: () => detachNetwork(wishes, { namespace, id }) };
 }
 
 /** Gives back what a container's record tells of, whoever attached it; nothing is fine. */
 export async function detachNetwork(
-  wishes: NetworkWishes,
+  { dirs, cache }: NetworkWishes,
   { namespace, id }: { namespace: string; id: string },
   signal?: AbortSignal,
 ): Promise<void> {
-  const { dirs, cache } = wishes;
-  await detach(nameFor(namespace, id), { dirs, cache, signal });
+  const containerId = nameFor(namespace, id);
+  await detach(containerId, { dirs, cache, signal, netns: await keptNamespace(cache, containerId) });
+  await dropNamespace(cache, containerId);
 }

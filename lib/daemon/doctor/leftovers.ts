@@ -76,13 +76,16 @@ async function bundles(state: string, running: boolean): Promise<Finding[]> {
   }));
 }
 
+/** Where lib/sys mounts for a moment. */
+const momentary = /\/longshore-mount-[^/]+$|^\/run\/\.l[0-9a-z]+$/;
+
 /** Mounts for moments, which a daemon at work has too. Another daemon's are not ours to judge. */
 async function mounts(root: string, running: boolean): Promise<Finding[]> {
   const subject = "mounts";
   const lines = (await readText("/proc/self/mountinfo") ?? "").split("\n");
   const stale = running ? [] : lines.flatMap((line) => {
     const target = unescape(line.split(" ")[4] ?? "");
-    return /\/longshore-mount-[^/]+$/.test(target) && isOf(root, line) ? [target] : [];
+    return momentary.test(target) && isOf(root, line) ? [target] : [];
   });
   if (!stale.length) return [{ level: "ok", subject, text: "none stale" }];
   return stale.map((target) => ({

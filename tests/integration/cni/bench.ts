@@ -73,7 +73,7 @@ export class Bench implements AsyncDisposable {
       ranges: [[{ subnet: "10.88.7.0/24" }]],
       routes: [{ dst: "0.0.0.0/0" }],
     };
-    const bridge = { type: "bridge", bridge: "cni-test", isGateway: true, ipam };
+    const bridge = { type: "bridge", bridge: "cni-test", isGateway: true, ipMasq: true, ipam };
     await this.write({ cniVersion, name: "testnet", plugins: [bridge, ...after] });
   }
 
@@ -89,7 +89,7 @@ export class Bench implements AsyncDisposable {
     await Deno.chmod(path, 0o755);
   }
 
-  /** What there is of networks now: addresses given, records, interfaces of the host's side, tasks. */
+  /** What there is of networks now: addresses given, records, interfaces of the host's side, rules, tasks. */
   async left(): Promise<string[]> {
     const names = async (dir: string) => {
       const entries = await Array.fromAsync(Deno.readDir(dir)).catch(() => []);
@@ -97,9 +97,12 @@ export class Bench implements AsyncDisposable {
     };
     const links = await must("ip", ["-n", this.netns, "-o", "link", "show", "type", "veth"]);
     const tasks = await this.must("tasks", "ls", "-q");
+    const rules = (await this.within("iptables-save")).stdout;
     return [
       ...await names(this.scratch.join("addresses", "testnet")),
       ...await names(this.scratch.join("cache", "results")),
+      ...await names(this.scratch.join("cache", "netns")),
+      ...rules.split("\n").filter((line) => /^-A CNI-(?!HOSTPORT)/.test(line)),
       ...[links, tasks].flatMap((text) => text.split("\n").filter((line) => line)),
     ];
   }

@@ -91,6 +91,18 @@ Deno.test("a container with a user namespace", async (t) => {
     );
   }
 
+  await t.step("its spec is the one that Go's ctr makes", async () => {
+    const specs = await Promise.all([ours, theirs].map(async (side) => {
+      const made = await side.ctr(["run", ...maps, image, "spec", "true"]);
+      assert.equal(made.code, 0, made.stderr);
+      const { Spec } = JSON.parse((await side.ctr(["containers", "info", "spec"])).stdout);
+      await side.ctr(["containers", "rm", "spec"]);
+      const { namespaces, uidMappings, gidMappings } = Spec.linux;
+      return { namespaces, uidMappings, gidMappings, mounts: Spec.mounts, process: Spec.process };
+    }));
+    assert.deepEqual(specs[0], specs[1]);
+  });
+
   await t.step("several ranges, by commas or repetition", async () => {
     const show = `${mapOf}; stat -c '%u:%g' /files/own`;
     for (const more of [[], ["--remap-labels"]]) {
@@ -172,16 +184,19 @@ Deno.test("a container with a user namespace", async (t) => {
     }
   });
 
-  await t.step("files with mapped owners make no layer", async () => {
+  await t.step("files with mapped owners make no image and no layer", async () => {
     for (const flags of [maps, [...maps, "--remap-labels"]]) {
       const id = `d-${crypto.randomUUID()}`;
       assert.equal((await ours.ctr(["run", ...flags, image, id, "touch", "/new"])).code, 0);
-      const { code, stderr } = await ours.ctr(["containers", "commit", id, "docker.io/library/wrong:1"]);
-      assert.equal(code, 1);
-      assert.match(
-        stderr,
-        /(maps the owners of its files|is on top of sha256:\S+, its image).*: failed precondition/,
-      );
+      for (const args of [["commit", id], ["checkpoint", "--rw", id]]) {
+        const { code, stderr } = await ours.ctr(["containers", ...args, "docker.io/library/wrong:1"]);
+        assert.equal(code, 1);
+        assert.match(stderr, /has a user namespace: its files have other owners.*: failed precondition/);
+      }
+      if (flags.includes("--remap-labels")) {
+        const { stderr } = await ours.ctr(["snapshots", "diff", id]);
+        assert.match(stderr, /maps the owners of its files: .*: failed precondition/);
+      }
       assert.equal((await ours.ctr(["rm", id])).code, 0);
     }
   });
