@@ -21,14 +21,17 @@ Deno.test("users and privileges of run and exec", async (t) => {
   await using scratch = await Scratch.make("shm");
   await using registry = await startRegistry({ where: "shm" });
   await using longshore = await startLongshore({ where: "shm" });
+  // Cgroups are named by it, and shared by all daemons.
+  const namespace = `spec-${crypto.randomUUID().slice(0, 8)}`;
+  const ctr = (args: string[]) => longshore.ctr(["-n", namespace, ...args]);
   const { plain: image } = await pushVariants(scratch, registry, { plain: {} });
-  assert.equal((await longshore.ctr(["images", "pull", "--plain-http", image!])).code, 0);
+  assert.equal((await ctr(["images", "pull", "--plain-http", image!])).code, 0);
   let n = 0;
   const run = (flags: string[], ...command: string[]) =>
-    longshore.ctr(["run", "--rm", ...flags, image!, `run-${n++}`, ...command]);
+    ctr(["run", "--rm", ...flags, image!, `run-${n++}`, ...command]);
   const exec = (flags: string[], ...command: string[]) =>
-    longshore.ctr(["tasks", "exec", "--exec-id", `exec-${n++}`, ...flags, "held", ...command]);
-  const held = await longshore.ctr(
+    ctr(["tasks", "exec", "--exec-id", `exec-${n++}`, ...flags, "held", ...command]);
+  const held = await ctr(
     ["run", "--detach", "--cap-drop", "CAP_CHOWN", "--env", "SECRET=1", image!, "held", "sleep", "1000"],
   );
   assert.equal(held.code, 0, held.stderr);
