@@ -110,6 +110,7 @@ export const commands: readonly Command[] = [
     usage: "show what the daemon is made of",
     group: () => import("./plugins/mod.ts"),
   },
+  { name: "oci", usage: "OCI tools", group: () => import("./oci/mod.ts") },
   { name: "system", usage: "look after the daemon's host", group: () => import("./system/mod.ts") },
   {
     name: "prune",
