@@ -7,7 +7,9 @@ const mended: readonly (readonly [minor: number, patch: number, candidate: numbe
   [3, 3, Infinity],
   [4, 0, 3],
 ];
-const holes = "CVE-2025-31133, CVE-2025-52565 and CVE-2025-52881";
+const holes = "CVE-2025-31133, CVE-2025-52565, CVE-2025-52881";
+/** Mended in 1.1.14 and 1.2. */
+const olderHoles = `CVE-2024-45310, ${holes}`;
 
 /** What `runc --version` says first; undefined if there is no runc, or something else by that name. */
 export async function runcVersion(): Promise<string | undefined> {
@@ -31,7 +33,8 @@ export function openHoles(version: string): string | undefined {
     ? patch > mending[1] || patch === mending[1] && candidate >= mending[2]
     : minor > mended.at(-1)![0];
   if (major === 1 && sound) return undefined;
-  return `runc ${version} lets images write to the host's /proc (${holes}), unless the distribution has mended it`;
+  const known = major === 1 && (minor > 1 || minor === 1 && patch >= 14) ? holes : olderHoles;
+  return `runc ${version} has holes by which images reach the host, unless the distribution has mended it: ${known}`;
 }
 
 /** Which versions to have instead. */

@@ -1,13 +1,6 @@
 import assert from "node:assert/strict";
-import { openHoles } from "../../../lib/daemon/runc_version.ts";
-import {
-  must,
-  type Output,
-  run as runProgram,
-  Scratch,
-  startLongshore,
-  startRegistry,
-} from "../../harness/mod.ts";
+import { openHoles, runcVersion } from "../../../lib/daemon/runc_version.ts";
+import { mountsBelow, must, type Output, Scratch, startLongshore, startRegistry } from "../../harness/mod.ts";
 import { pushVariants } from "./images.ts";
 
 /** Labels by which daemons are told what to do. */
@@ -23,6 +16,9 @@ Deno.test("images and mounts reach nothing of the host, and give no orders", asy
   await using scratch = await Scratch.make("shm");
   await using registry = await startRegistry({ where: "shm" });
   await using longshore = await startLongshore({ where: "shm" });
+  // Cgroups are named by it, and shared by all daemons.
+  const namespace = `spec-${crypto.randomUUID().slice(0, 8)}`;
+  const ctr = (args: string[]) => longshore.ctr(["-n", namespace, ...args]);
   /** A directory of the host that nothing may change. */
   const outside = scratch.join("outside");
   await must("sh", ["-ec", `mkdir -p ${outside}; echo kept >${outside}/file; chmod 0640 ${outside}/file`]);
@@ -46,15 +42,15 @@ Deno.test("images and mounts reach nothing of the host, and give no orders", asy
   });
   let n = 0;
   const run = (flags: string[], image: keyof typeof images, ...command: string[]): Promise<Output> =>
-    longshore.ctr(["run", "--rm", ...flags, images[image]!, `c${n++}`, ...command]);
+    ctr(["run", "--rm", ...flags, images[image]!, `c${n++}`, ...command]);
   for (const image of Object.values(images)) {
-    const { code, stderr } = await longshore.ctr(["images", "pull", "--plain-http", image]);
+    const { code, stderr } = await ctr(["images", "pull", "--plain-http", image]);
     assert.equal(code, 0, stderr);
   }
   const info = async (image: string, ...flags: string[]) => {
-    const made = await longshore.ctr(["containers", "create", ...flags, images[image]!, image]);
+    const made = await ctr(["containers", "create", ...flags, images[image]!, image]);
     assert.equal(made.code, 0, made.stderr);
-    return JSON.parse((await longshore.ctr(["containers", "info", image])).stdout);
+    return JSON.parse((await ctr(["containers", "info", image])).stdout);
   };
   const plain = await info("plain");
 
@@ -102,6 +98,21 @@ Deno.test("images and mounts reach nothing of the host, and give no orders", asy
     },
   );
 
+  await t.step("CVE-2021-30465: nor does one that another container swaps for a link leave it", async () => {
+    const [shared, raced] = [scratch.join("shared"), scratch.join("raced")];
+    await Deno.mkdir(`${shared}/d`, { recursive: true });
+    await Deno.mkdir(raced);
+    const mounts = [`type=bind,src=${shared},dst=/vol`, "type=tmpfs,dst=/vol/d/sub"];
+    await using swapper = swap(`${shared}/d`, raced);
+    // It may well fail; only what it touches counts.
+    for (let n = 0; n < 5; n++) await run(mounts.flatMap((mount) => ["--mount", mount]), "plain", "true");
+    assert.ok(swapper.swaps > 100, "there were too few swaps for a test");
+    assert.deepEqual(mountsBelow(raced), []);
+    // runc before 1.1.14 makes the directory, empty, wherever the link leads (CVE-2024-45310).
+    const found = await must("find", [raced, "-mindepth", "1"]);
+    assert.ok(found === "" || found === `${raced}/sub\n` && await hasOldRunc(), found);
+  });
+
   await t.step("CVE-2021-43816: what a bind mount's link leads to is left as it is", async () => {
     await Deno.symlink(outside, scratch.join("by-link"));
     const mount = `type=bind,src=${scratch.join("by-link")},dst=/host,options=rbind:ro`;
@@ -130,10 +141,9 @@ Deno.test("images and mounts reach nothing of the host, and give no orders", asy
   await t.step(
     "CVE-2025-31133, CVE-2025-52565, CVE-2025-52881: a daemon warns of a runc that has them",
     async () => {
-      const { stdout } = await runProgram("runc", ["--version"]);
-      const old = openHoles(/^runc version (\S+)/.exec(stdout)![1]!) !== undefined;
+      const old = await hasOldRunc();
       assert.equal(
-        /level=warn msg="runc \S+ lets images write to the host's \/proc/.test(longshore.log()),
+        /level=warn msg="runc \S+ has holes by which images reach the host/.test(longshore.log()),
         old,
       );
     },
@@ -141,7 +151,41 @@ Deno.test("images and mounts reach nothing of the host, and give no orders", asy
 
   await t.step("and the host is as it was", async () => {
     assert.equal(await listing(), before);
-    const { stdout } = await longshore.ctr(["snapshots", "ls"]);
+    const { stdout } = await ctr(["snapshots", "ls"]);
     assert.doesNotMatch(stdout, /^c\d/m, "containers that failed leave no snapshots");
   });
 });
+
+async function hasOldRunc(): Promise<boolean> {
+  return openHoles(await runcVersion() ?? "") !== undefined;
+}
+
+/** Swaps a directory for a link and back until disposed. Not in a thread of its own: that would hold up all else. */
+function swap(dir: string, target: string): AsyncDisposable & { readonly swaps: number } {
+  let over = false;
+  let swaps = 0;
+  const swapping = (async () => {
+    while (!over) {
+      try {
+        await Deno.rename(dir, `${dir}.away`);
+        await Deno.symlink(target, dir);
+        await Deno.remove(dir);
+        await Deno.rename(`${dir}.away`, dir);
+        swaps++;
+      } catch {
+        // A container that is being made has put a directory there meanwhile.
+        await Deno.remove(dir, { recursive: true }).catch(() => {});
+        await Deno.rename(`${dir}.away`, dir).catch(() => {});
+      }
+    }
+  })();
+  return {
+    get swaps() {
+      return swaps;
+    },
+    async [Symbol.asyncDispose]() {
+      over = true;
+      await swapping;
+    },
+  };
+}

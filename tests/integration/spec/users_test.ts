@@ -17,18 +17,21 @@ const never = ["4294967296", "2147483648", "-1", "nobody", "alice:nogroup"];
 
 const script = "id -u; id -g; id -G; grep -E '^Cap(Inh|Prm|Eff|Bnd|Amb)' /proc/self/status";
 
-Deno.test("users and privileges of run and exec", async (t) => {
+Deno.test("users, privileges and limits of run and exec", async (t) => {
   await using scratch = await Scratch.make("shm");
   await using registry = await startRegistry({ where: "shm" });
   await using longshore = await startLongshore({ where: "shm" });
+  // Cgroups are named by it, and shared by all daemons.
+  const namespace = `spec-${crypto.randomUUID().slice(0, 8)}`;
+  const ctr = (args: string[]) => longshore.ctr(["-n", namespace, ...args]);
   const { plain: image } = await pushVariants(scratch, registry, { plain: {} });
-  assert.equal((await longshore.ctr(["images", "pull", "--plain-http", image!])).code, 0);
+  assert.equal((await ctr(["images", "pull", "--plain-http", image!])).code, 0);
   let n = 0;
   const run = (flags: string[], ...command: string[]) =>
-    longshore.ctr(["run", "--rm", ...flags, image!, `run-${n++}`, ...command]);
+    ctr(["run", "--rm", ...flags, image!, `run-${n++}`, ...command]);
   const exec = (flags: string[], ...command: string[]) =>
-    longshore.ctr(["tasks", "exec", "--exec-id", `exec-${n++}`, ...flags, "held", ...command]);
-  const held = await longshore.ctr(
+    ctr(["tasks", "exec", "--exec-id", `exec-${n++}`, ...flags, "held", ...command]);
+  const held = await ctr(
     ["run", "--detach", "--cap-drop", "CAP_CHOWN", "--env", "SECRET=1", image!, "held", "sleep", "1000"],
   );
   assert.equal(held.code, 0, held.stderr);
@@ -78,5 +81,35 @@ Deno.test("users and privileges of run and exec", async (t) => {
   await t.step("CVE-2021-21334: a container has no other's variables", async () => {
     assert.equal((await run([], "sh", "-c", "echo $SECRET")).stdout, "\n");
     assert.equal((await exec([], "sh", "-c", "echo $SECRET")).stdout, "1\n");
+  });
+
+  await t.step("limits given by flags are in force", async () => {
+    const flags =
+      "--rlimit-nofile 10:20 --rlimit core=0 --oom-score-adj 100 --cpuset-cpus 0 --shm-size 1m --hostname web";
+    const look = "ulimit -Sn; ulimit -Hn; ulimit -c; cat /proc/self/oom_score_adj; hostname; " +
+      "grep Cpus_allowed_list /proc/self/status | cut -f 2; df -k /dev/shm | tail -1 | awk '{ print $2 }'";
+    const { stdout, stderr } = await run(flags.split(" "), "sh", "-c", look);
+    assert.equal(stdout, "10\n20\n0\n100\nweb\n0\n1024\n", stderr);
+    const many = await run(["--pids-limit", "5"], "sh", "-c", "for n in 1 2 3 4 5 6; do sleep 1 & done");
+    assert.match(many.stderr, /can't fork/);
+  });
+
+  await t.step("a spec of the user's own, as oci spec gives it, is run", async () => {
+    const spec = JSON.parse((await ctr(["oci", "spec"])).stdout);
+    spec.process.args = ["sh", "-c", "echo $OWN; hostname"];
+    spec.process.env.push("OWN=yes");
+    spec.hostname = "edited";
+    spec.linux.cgroupsPath += "/own-spec";
+    const [file, dump] = [scratch.join("config.json"), scratch.join("dump.json")];
+    await Deno.writeTextFile(file, JSON.stringify(spec));
+    const flags = ["--config", file, "--dump-config", dump, "--label", "a=b"];
+    const { code, stdout, stderr } = await ctr(["run", "--rm", ...flags, image!, "own-spec"]);
+    assert.deepEqual([code, stdout], [0, "yes\nedited\n"], stderr);
+    assert.deepEqual(JSON.parse(await Deno.readTextFile(dump)), { ...spec, annotations: { a: "b" } });
+    // As Go's ctr has it: an id alone, and the root file system from the spec.
+    spec.root.path = scratch.join("rootfs");
+    await Deno.writeTextFile(file, JSON.stringify(spec));
+    const alone = await ctr(["run", "--rm", "--config", file, "own-root"]);
+    assert.deepEqual([alone.code, alone.stdout], [0, "yes\nedited\n"], alone.stderr);
   });
 });

@@ -5,6 +5,7 @@ import {
   parseMount,
   type Spec,
   type SpecOption,
+  withAppArmor,
   withCapabilities,
   withCpu,
   withCpus,
@@ -16,6 +17,7 @@ import {
   withMounts,
   withNewPrivileges,
   withPrivileged,
+  withRdtClass,
   withReadonlyRootfs,
   withTerminal,
 } from "../../../mod.ts";
@@ -54,6 +56,8 @@ const options: Record<string, Case> = {
   "every privilege": { flags: ["--privileged"], spec: [withPrivileged()] },
   "a terminal": { flags: ["--tty"], spec: [withTerminal()] },
   "a device": { flags: ["--device", "/dev/full"], spec: [withDevices("/dev/full")] },
+  "an AppArmor profile": { flags: ["--apparmor-profile", "own"], spec: [withAppArmor("own")] },
+  "a class of cache": { flags: ["--rdt-class", "gold"], spec: [withRdtClass("gold")] },
   "a mount": {
     flags: ["--mount", "type=bind,src=/tmp,dst=/host,options=rbind:ro"],
     spec: [withMounts(parseMount("type=bind,src=/tmp,dst=/host,options=rbind:ro"))],

@@ -63,13 +63,17 @@ Deno.test("seccomp: the default profile, by capability, is containerd's, and wor
   await using registry = await startRegistry({ where: "shm" });
   await using containerd = await startContainerd("shm");
   await using longshore = await startLongshore({ where: "shm" });
+  // Cgroups are named by it, and shared by all daemons.
+  const namespace = `seccomp-${crypto.randomUUID().slice(0, 8)}`;
+  const theirs = (args: string[]) => containerd.ctr(["-n", namespace, ...args]);
+  const ours = (args: string[]) => longshore.ctr(["-n", namespace, ...args]);
   const image = await push(await busyboxImage(scratch, ["--config.env", "PATH=/bin"]), registry, "busybox:1");
-  for (const ctr of [containerd, longshore]) {
-    assert.equal((await ctr.ctr(["images", "pull", "--plain-http", image])).code, 0);
+  for (const ctr of [theirs, ours]) {
+    assert.equal((await ctr(["images", "pull", "--plain-http", image])).code, 0);
   }
   const theirProfile = async (id: string, flags: string[]) => {
     const create = ["containers", "create", "--seccomp", ...flags, image, id];
-    const record = await recordOf((args) => containerd.ctr(args), create, id);
+    const record = await recordOf(theirs, create, id);
     return (record as ContainerInfo).Spec.linux.seccomp!;
   };
   const ourProfile = async (change: { add?: string[]; drop?: string[] }) => {
@@ -113,7 +117,7 @@ Deno.test("seccomp: the default profile, by capability, is containerd's, and wor
 
   let n = 0;
   const script = async (flags: string[], text: string) => {
-    const { code, stdout, stderr } = await longshore.ctr(
+    const { code, stdout, stderr } = await ours(
       ["run", "--rm", ...flags, image, `effect-${n++}`, "sh", "-c", `${text} 2>&1 && echo done`],
     );
     assert.match(stderr, /^$/);
