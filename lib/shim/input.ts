@@ -4,10 +4,21 @@
  * The shim itself holds the FIFO open for writing until CloseIO, so that a client may go and another come;
  * after CloseIO the container sees the end once all writers have gone and everything was passed on.
  */
-import { Access, bytesWaiting, type Epoll, openFd, Ready, setNonblocking, splice } from "../sys/mod.ts";
+import {
+  Access,
+  bytesWaiting,
+  type Epoll,
+  growPipe,
+  openFd,
+  Ready,
+  setNonblocking,
+  splice,
+} from "../sys/mod.ts";
 import { closeDescriptor } from "../sys/mod.ts";
 
 const CHUNK = 1 << 20;
+/** What a pipe holds unless it is told otherwise; who is sent so much at once gets more room. */
+const USUAL = 1 << 16;
 
 export class Input {
   readonly #epoll: Epoll;
@@ -15,6 +26,7 @@ export class Input {
   readonly #to: number;
   #writer: number | undefined;
   #closed = false;
+  #grown = false;
 
   /** Copies from the FIFO at `path` to the pipe `to`, which it then owns. */
   constructor(epoll: Epoll, path: string, to: number) {
@@ -49,6 +61,7 @@ export class Input {
     if (this.#closed) return;
     const moved = splice(this.#from, this.#to, CHUNK);
     if (moved === 0 || moved === "broken") return this.close();
+    if (!this.#grown && moved !== "again" && moved >= USUAL) this.#grown = growPipe(this.#to, CHUNK);
     if (moved === "again" && bytesWaiting(this.#from) > 0) {
       return this.#epoll.arm(this.#to, Ready.WRITE, () => this.#pump());
     }

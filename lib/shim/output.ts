@@ -47,9 +47,20 @@ export function copyOutput(
   { target, stream }: { target: string; stream: "stdout" | "stderr" },
 ): Output {
   setNonblocking(from);
-  if (target.startsWith("file://")) return new FileOutput(epoll, from, target);
+  if (target.startsWith("file://")) {
+    return new FileOutput(epoll, from, decodeURIComponent(new URL(target).pathname));
+  }
   if (target.startsWith("json-file://")) return new JsonOutput(epoll, from, target, stream);
-  return new FifoOutput(epoll, from, target);
+  // containerd's shim takes a plain file by its path, too.
+  return isFile(target) ? new FileOutput(epoll, from, target) : new FifoOutput(epoll, from, target);
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
 }
 
 const schemes = ["file", "json-file", "binary"];
@@ -183,9 +194,8 @@ class FileOutput implements Output {
   readonly #to: number;
   #closed = false;
 
-  constructor(readonly epoll: Epoll, readonly from: number, uri: string) {
+  constructor(readonly epoll: Epoll, readonly from: number, path: string) {
     this.done = new Promise((resolve) => this.#resolve = resolve);
-    const path = decodeURIComponent(new URL(uri).pathname);
     Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")) || "/", { recursive: true, mode: 0o755 });
     this.#to = openFd(path, Access.WRITE | Access.CREATE | Access.APPEND, 0o644);
     this.#wait();

@@ -1,29 +1,28 @@
-/** Rows: what a container prints, through each side's ctr. */
+/** Rows: what a container prints and reads, through each side's ctr. */
 import type { Bench } from "./bench.ts";
 import { alternate, type Row, timed } from "./rows.ts";
 
 const megabytes = 1000;
 
-/** `ctr run --rm IMG id cat bigfile`, start and end included. */
+/** A large file through `ctr run --rm IMG id`, start and end included. */
 export async function measureStdio(bench: Bench): Promise<Row[]> {
   const { sides, image } = bench;
   const file = bench.path("printed");
   await writeZeros(file);
-  const cat =
-    `"$@" run --rm --mount type=bind,src=${file},dst=/printed,options=rbind:ro ${image} printer cat /printed`;
+  const mount = `--mount type=bind,src=${file},dst=/printed,options=rbind:ro`;
+  const cat = `"$@" run --rm ${mount} ${image} printer cat /printed`;
+  const works = {
+    [`\`ctr run IMG id cat\` of ${megabytes} MB into /dev/null`]: `${cat} >/dev/null`,
+    [`\`ctr run IMG id cat\` of ${megabytes} MB into a pipe`]: `${cat} | cat >/dev/null`,
+    [`${megabytes} MB into \`ctr run IMG id wc\``]: `"$@" run --rm ${image} reader wc -c <${file}`,
+  };
   const rows: Row[] = [];
-  for (const [where, into] of [["/dev/null", " >/dev/null"], ["a pipe", " | cat >/dev/null"]]) {
+  for (const [work, script] of Object.entries(works)) {
     const figures = await alternate(7, async (side) => {
-      const milliseconds = await timed(() => sides.script(side, cat + into));
+      const milliseconds = await timed(() => sides.script(side, script));
       return megabytes / (milliseconds / 1000);
     });
-    const budget = { atLeast: 1, of: "theirs" } as const;
-    rows.push({
-      work: `\`ctr run IMG id cat\` of ${megabytes} MB into ${where}`,
-      unit: "MB/s",
-      ...figures,
-      budget,
-    });
+    rows.push({ work, unit: "MB/s", ...figures, budget: { atLeast: 1, of: "theirs" } });
   }
   await Deno.remove(file);
   return rows;

@@ -32,8 +32,8 @@ export async function follow(
   name: ProcessName,
   start: () => Promise<unknown>,
 ): Promise<number | "detached"> {
-  // Before the start: what it says first must find the terminal as it is later.
-  using _terminal = stdio.terminal ? lendTerminal(daemon, name) : undefined;
+  // Before the start: what it says first must find the terminal as it is later. Where no keys go to it, ours stays.
+  using _terminal = hasOurTerminal(stdio) ? lendTerminal(daemon, name) : undefined;
   using signals = forwardSignals(daemon, stdio, name);
   const exited = exitOf(daemon, name);
   await start();
@@ -52,6 +52,8 @@ export async function follow(
     throw unavailable(`the daemon was lost, ${goesOn(daemon, name)}: ${messageOf(error)}`, { cause: error });
   }
 }
+
+const hasOurTerminal = ({ terminal, stdin }: Stdio) => terminal && stdin !== "";
 
 /** Tells the user how to come back. */
 export function sayDetached(daemon: Daemon, name: ProcessName, more = ""): void {
@@ -87,7 +89,7 @@ interface Signals extends Disposable {
 function forwardSignals(daemon: Daemon, stdio: Stdio, name: ProcessName): Signals {
   const { promise: hungUp, resolve } = Promise.withResolvers<"detached">();
   const pass = (signal: Deno.Signal) => () => void send(daemon, name, parseSignal(signal));
-  const hangUp = stdio.terminal ? () => resolve("detached") : pass("SIGHUP");
+  const hangUp = hasOurTerminal(stdio) ? () => resolve("detached") : pass("SIGHUP");
   const listeners = [
     ["SIGHUP", hangUp] as const,
     ...forwarded.map((signal) => [signal, pass(signal)] as const),

@@ -1,6 +1,6 @@
 /** The stdio of a process: copied between this command and the shim. */
 import { type Fifos, makeFifos, releaseFifos, removeFifos, type Streams } from "../../client/fifos.ts";
-import { copyOut } from "./copy_out.ts";
+import { copyIn, copyOut } from "./copy.ts";
 import { DetachKeys } from "./detach_keys.ts";
 
 /** How the user wants a process's streams. */
@@ -28,8 +28,6 @@ export interface Stdio extends Streams, AsyncDisposable {
   /** From now on disposing leaves the pipes where they are, for whoever attaches next. */
   keep(): void;
 }
-
-const chunk = 64 << 10;
 
 /** Stdio as the options say. */
 export async function openStdio(options: StdioOptions): Promise<Stdio> {
@@ -87,17 +85,4 @@ function copying(fifos: Fifos, terminal: boolean, keys: DetachKeys): Stdio {
       await fifos[Symbol.asyncDispose]();
     },
   };
-}
-
-/** Ends with standard input, or before it when the user leaves, who must be at a terminal for that. */
-async function copyIn(path: string, keys: DetachKeys): Promise<"detached" | undefined> {
-  using fifo = await Deno.open(path, { write: true });
-  const buffer = new Uint8Array(chunk);
-  const typing = Deno.stdin.isTerminal();
-  for (let read = await Deno.stdin.read(buffer); read !== null; read = await Deno.stdin.read(buffer)) {
-    const given = buffer.subarray(0, read);
-    const { passed, detached } = typing ? keys.pass(given) : { passed: given, detached: false };
-    for (let done = 0; done < passed.length;) done += await fifo.write(passed.subarray(done));
-    if (detached) return "detached";
-  }
 }

@@ -85,6 +85,14 @@ Deno.test("output goes to a file where a file is named", async () => {
   assert.equal(await Deno.readTextFile(fixture.scratch.join("logs/out.log")), "kept\n");
 });
 
+Deno.test("a plain file may be named by its path, if it is there: it is appended to", async () => {
+  await using fixture = await Fixture.start();
+  const stdout = fixture.scratch.join("plain");
+  await Deno.writeTextFile(stdout, "before\n");
+  assert.equal(await fixture.run("plain", ["echo", "after"], { stdout }), 0);
+  assert.equal(await Deno.readTextFile(stdout), "before\nafter\n");
+});
+
 Deno.test("streams that can't be had are refused before anything is made", async () => {
   await using fixture = await Fixture.start();
   const refused = (code: number) => (error: unknown) => error instanceof CtrError && error.code === code;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ctrPath, run } from "../../harness/mod.ts";
 import { exists, fails, ok, statusOf, until, withDaemon } from "./support.ts";
 
 const json = ["--log-driver", "json-file"];
@@ -9,7 +10,10 @@ Deno.test("ctr logs shows what a container has written, each stream on its own, 
     await ok(daemon, "run", "-d", ...json, image, "web", "sh", "-c", script);
     assert.equal(await ok(daemon, "tasks", "wait", "web"), "0\n");
     const file = `${daemon.root}/logs/default/web.log`;
-    await until("all is in the log", async () => (await Deno.readTextFile(file)).includes('"end"'));
+    await until("all is in the log", async () => {
+      const text = await Deno.readTextFile(file);
+      return text.includes('"end"') && text.includes("oops");
+    });
     const { stdout, stderr } = await daemon.ctr(["logs", "web"]);
     assert.equal(stdout, "line 1\nline 2\nline 3\nline 4\nline 5\nend");
     assert.equal(stderr, "oops\n");
@@ -56,6 +60,45 @@ Deno.test("ctr logs -f follows until the task ends, over rotations and the daemo
     assert.equal(await ok(daemon, "logs", "writer"), expected);
     assert.equal(await statusOf(daemon, "writer"), "STOPPED");
   }));
+
+Deno.test("ctr logs -f stays over the daemon's crash, a rotation, and a line that comes in pieces", () =>
+  withDaemon(async (daemon, image, scratch) => {
+    await Deno.mkdir(scratch.join("gate"));
+    const mount = ["--mount", `type=bind,src=${scratch.join("gate")},dst=/gate,options=rbind:ro`];
+    const pass = (name: string) => `until [ -e /gate/${name} ]; do sleep 0.02; done`;
+    const script = `echo before; ${pass("one")}; printf half; ${pass("two")}; echo ' whole'; ` +
+      `n=0; while [ $n -lt 200 ]; do echo line number $n; n=$((n+1)); done; ${
+        pass("three")
+      }; echo after; exit 3`;
+    const options = ["--log-opt", "max-size=4k", "--log-opt", "max-file=100"];
+    await ok(daemon, "run", "-d", ...json, ...options, ...mount, image, "w", "sh", "-c", script);
+    await until("it has begun", async () => await ok(daemon, "logs", "w") === "before\n");
+    const shown = scratch.join("shown");
+    const command = [ctrPath, "--address", daemon.address, "logs", "-f", "w"];
+    const following = run("sh", ["-c", 'exec "$@" >"$OUT"', "sh", ...command], { env: { OUT: shown } });
+    await until("it follows", async () => await Deno.readTextFile(shown).catch(() => "") === "before\n");
+    await Deno.writeTextFile(scratch.join("gate/one"), "");
+    await daemon.crash();
+    await Deno.writeTextFile(scratch.join("gate/two"), "");
+    await until("the log was rotated", () => exists(`${daemon.root}/logs/default/w.log.2`));
+    await daemon.restart();
+    await Deno.writeTextFile(scratch.join("gate/three"), "");
+    const { code, stderr } = await following;
+    const lines = Array.from({ length: 200 }, (_, n) => `line number ${n}\n`).join("");
+    assert.deepEqual([code, await Deno.readTextFile(shown), stderr], [
+      0,
+      `before\nhalf whole\n${lines}after\n`,
+      "",
+    ]);
+    const file = await Deno.readTextFile(`${daemon.root}/logs/default/w.log.${await oldest(daemon.root)}`);
+    assert.match(file, /"log":"half whole\\n"/, "one entry, written when it was whole");
+    assert.equal(await ok(daemon, "tasks", "wait", "w"), "3\n");
+  }));
+
+/** The number of the oldest file of the log of `w`. */
+async function oldest(root: string): Promise<number> {
+  for (let n = 1;; n++) if (!await exists(`${root}/logs/default/w.log.${n + 1}`)) return n;
+}
 
 Deno.test("a log has no more files than it may, and a long line keeps its length", () =>
   withDaemon(async (daemon, image) => {

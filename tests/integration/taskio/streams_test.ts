@@ -35,6 +35,10 @@ Deno.test("much output comes unchanged, wherever it goes", () =>
       await shell(': >"$OUT"; "$@" >>"$OUT"; sha256sum <"$OUT"', "appended"),
       new RegExp(`^${digest}`),
     );
+    const into = (id: string) => `"$1" "$2" "$3" run --rm ${image} ${id} sha256sum`;
+    const file = `${scratch.join("mnt")}/noise`;
+    assert.match(await shell(`${into("in")} <${file}`, "unused"), new RegExp(`^${digest}`));
+    assert.match(await shell(`cat ${file} | ${into("in")}`, "unused"), new RegExp(`^${digest}`));
     assert.equal((await shell('"$@" | head -c 1000000 | wc -c', "cut")).trim(), "1000000");
     await until(
       "a container whose reader left has ended",

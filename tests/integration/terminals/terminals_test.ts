@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ctrPath, type Longshore, UserTerminal } from "../../harness/mod.ts";
+import { ctrPath, type Longshore, type Scratch, UserTerminal } from "../../harness/mod.ts";
 import { exists, fails, ok, statusOf, until, withDaemon } from "../taskio/support.ts";
 
 const detachKeys = "\x10\x11";
@@ -11,6 +11,7 @@ const shell = ["sh", "-c", loop];
 interface Given {
   daemon: Longshore;
   image: string;
+  scratch: Scratch;
   /** A terminal of 91 by 37. */
   user: UserTerminal;
   /** Runs our ctr at that terminal. */
@@ -185,6 +186,37 @@ const bodies: Record<string, (given: Given) => Promise<void>> = {
     assert.equal(await user.ended(), 7);
     await ok(daemon, "rm", "lost");
   },
+  "a terminal whose output is logged, or lost: ours stays as it is, and Ctrl-C reaches the process": async (
+    given,
+  ) => {
+    const { daemon, image, user, ctr, scratch } = given;
+    const log = scratch.join("terminal.log");
+    await ok(
+      daemon,
+      "run",
+      "-d",
+      "-t",
+      "--log-uri",
+      `file://${log}`,
+      image,
+      "logged",
+      "sh",
+      "-c",
+      "tty; echo done",
+    );
+    await ok(daemon, "tasks", "wait", "logged");
+    await until("all is in the log", async () => await Deno.readTextFile(log) === "/dev/pts/0\r\ndone\r\n");
+    assert.match(await fails(daemon, "tasks", "attach", "logged"), /has no stdio to attach to/);
+    const before = await user.settings();
+    const up = scratch.join("up.log");
+    const script = "trap 'exit 8' INT; echo up; while :; do sleep 0.05; done";
+    ctr("run", "-t", "--log-uri", `file://${up}`, image, "mute", "sh", "-c", script);
+    await until("it is up", async () => (await Deno.readTextFile(up).catch(() => "")) === "up\r\n");
+    assert.equal(await user.settings(), before);
+    await until("it runs", async () => await statusOf(daemon, "mute") === "RUNNING");
+    user.type("\x03");
+    assert.equal(await user.ended(), 8);
+  },
   "tasks start of a container with a terminal; -t without a terminal of our own": async (given) => {
     const { daemon, image, user, ctr } = given;
     await ok(daemon, "containers", "create", "-t", image, "made", "sh", "-c", "stty size; exec sleep 1000");
@@ -214,14 +246,14 @@ const bodies: Record<string, (given: Given) => Promise<void>> = {
 const strip = (settings: string) => settings.replace(/rows \d+; columns \d+/, "");
 
 Deno.test("terminals", async (t) => {
-  await withDaemon(async (daemon, image) => {
+  await withDaemon(async (daemon, image, scratch) => {
     for (const [what, body] of Object.entries(bodies)) {
       await t.step(what, async () => {
         const user = new UserTerminal({ width: 91, height: 37 });
         await using _user = user;
         const ctr = (...args: string[]) => user.run(ctrPath, "--address", daemon.address, ...args);
         try {
-          await body({ daemon, image, user, ctr });
+          await body({ daemon, image, scratch, user, ctr });
         } finally {
           await daemon.ctr(["rm", "-f", "--all"]);
         }

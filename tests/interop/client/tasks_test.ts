@@ -33,6 +33,21 @@ const bodies: Record<string, (given: Given) => Promise<void>> = {
     assert.equal((await task.wait()).code, 0);
     assert.equal(io.stdout, "typed\n");
   },
+  "keeps no more of a command's output than it may (CVE-2022-31030)": async ({ client, image }) => {
+    await using container = await client.newContainer("c4", { image, args: sleeping });
+    await using task = await container.newTask();
+    await task.start();
+    const io = new Captured({ limit: 1000 });
+    await using process = await task.exec("e1", { args: ["head", "-c", "50000000", "/dev/zero"], io });
+    await process.start();
+    assert.equal((await process.wait()).code, 0);
+    assert.equal(io.stdout.length, 1000);
+    const usual = new Captured();
+    await using second = await task.exec("e2", { args: ["head", "-c", "50000000", "/dev/zero"], io: usual });
+    await second.start();
+    assert.equal((await second.wait()).code, 0);
+    assert.equal(usual.stdout.length, 1 << 20);
+  },
   "executes, lists, pauses and kills": async ({ client, image }) => {
     await using container = await client.newContainer("c3", { image, args: sleeping });
     await using task = await container.newTask();
