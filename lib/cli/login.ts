@@ -2,6 +2,7 @@
 import { Code, CtrError } from "../errors.ts";
 import { type Call, type Flags, usageError } from "./command.ts";
 import { print } from "./output/print.ts";
+import { logOf } from "./registry/access.ts";
 import { registryHost } from "./registry/host.ts";
 import { knower } from "./registry/daemon.ts";
 import { absolutePath, connectionOf, hostsWith } from "./registry/tls.ts";
@@ -17,7 +18,10 @@ export async function run(call: Call): Promise<void> {
   const { ping, saveLogin } = await import("../remotes/mod.ts");
   // The last one is the registry; the mirrors before it are others' to log in to.
   const registry = (await hostsWith(how, host)).at(-1)!;
-  const { error, advice, schemes, status } = await ping(registry, () => credentials, globals.signal);
+  const { error, advice, schemes, status } = await ping(registry, () => credentials, {
+    signal: globals.signal,
+    log: logOf(flags),
+  });
   if (error) {
     const code = status === 401 ? Code.Unauthenticated : status ? Code.FailedPrecondition : Code.Unavailable;
     throw new CtrError(code, `not logged in to ${host}: ${status === 401 ? error : `${error}; ${advice}`}`);

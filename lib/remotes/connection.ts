@@ -22,6 +22,8 @@ export interface Connection {
   readonly skipVerify?: boolean;
   /** Milliseconds until there must be a connection. */
   readonly dialTimeout?: number;
+  /** Speak plain http to a server on this machine that doesn't speak TLS, as containerd does. */
+  readonly orPlain?: boolean;
 }
 
 /**

@@ -28,8 +28,9 @@ export function saveLogin(
 }
 
 /** Forgets a registry; gives where its credentials were, undefined if nowhere. */
-export function removeLogin(host: string, path = dockerConfigPath()): Promise<string | undefined> {
-  return changing(path, async (config) => {
+export async function removeLogin(host: string, path = dockerConfigPath()): Promise<string | undefined> {
+  if (!path || !await Deno.stat(path).then(() => true, () => false)) return undefined;
+  return await changing(path, async (config) => {
     const keys = keysFor(config, host);
     const helper = helperFor(config, host);
     for (const key of helper ? new Set([keyFor(config, host), ...keys]) : []) {

@@ -6,6 +6,7 @@ import { exchange } from "./exchange.ts";
 import { findHosts, type FoundHosts } from "./hosts_dir.ts";
 import { defaultHosts, type RegistryHost } from "./hosts.ts";
 import { type Answer, type Patience, readBody } from "./http.ts";
+import type { HttpLog } from "./http_log.ts";
 import { proxyFor, shownProxy } from "./proxy.ts";
 
 /** How a registry is looked at. */
@@ -36,11 +37,17 @@ export interface Ping {
 
 const patience: Partial<Patience> = { headers: 10_000, body: 10_000, tries: 1 };
 
+/** How a server is asked. */
+export interface PingOptions {
+  readonly signal?: AbortSignal;
+  readonly log?: HttpLog;
+}
+
 /** Asks a server who it is. Never throws, but for the signal's reason. */
 export async function ping(
   host: RegistryHost,
   credentialsFor: CredentialsFor,
-  signal?: AbortSignal,
+  { signal, log }: PingOptions = {},
 ): Promise<Ping> {
   const url = urlOf(host);
   const schemes: string[] = [];
@@ -51,7 +58,7 @@ export async function ping(
     shown ||= credentials !== undefined;
     return credentials;
   }, patience);
-  const place = { host, authorizer, scope: "" };
+  const place = { host, authorizer, scope: "", log };
   try {
     const answer = await exchange(place, { method: "GET", url, headers: {}, patience }, signal);
     const words = await bodyOf(answer);

@@ -39,15 +39,19 @@ export interface DefaultHostOptions {
  * connection says how TLS is spoken.
  */
 export function defaultHosts({ plainHttp, headers, connection }: DefaultHostOptions = {}): HostsFor {
-  return ({ host }) => [{
-    scheme: plainHttp || loopback.test(host) && !wantsTls(connection) ? "http" : "https",
-    host: host === "docker.io" ? "registry-1.docker.io" : host,
-    path: "/v2",
-    capabilities: all,
-    headers,
-    connection,
-    isRegistry: true,
-  }];
+  return ({ host }) => {
+    const isHere = loopback.test(host);
+    const orPlain = isHere && wantsTls(connection) && !plainHttp;
+    return [{
+      scheme: plainHttp || isHere && !orPlain ? "http" : "https",
+      host: host === "docker.io" ? "registry-1.docker.io" : host,
+      path: "/v2",
+      capabilities: all,
+      headers,
+      connection: orPlain ? { ...connection, orPlain } : connection,
+      isRegistry: true,
+    }];
+  };
 }
 
 /** The beginning of all addresses of a repository at a host. */

@@ -58,7 +58,7 @@ function namesOf(host: string): string[] {
 function fromFile(path: string, text: string, host: string, otherwise: HostsFrom): RegistryHost[] {
   const { mirrors, server, own } = parseHostsFile({ path, text });
   const usual = otherwise(own.connection)({ host })[0]!;
-  const last = server ?? { ...usual, ...own };
+  const last = server ?? { ...usual, ...own, connection: usual.connection };
   // What the caller sends along is meant for the registry, not for its mirrors.
   const registry = { ...last, headers: { ...usual.headers, ...last.headers } };
   const isItself = (one: RegistryHost) => one.host === host || one.host === usual.host;

@@ -18,6 +18,16 @@ const accepted = new Map<string, number>();
  * certificates of ours that can't be used, else what fetch throws.
  */
 export async function request(url: string, parts: RequestParts, connection?: Connection): Promise<Response> {
+  if (!connection?.orPlain) return await ask(url, parts, connection);
+  try {
+    return await ask(url, parts, connection);
+  } catch (error) {
+    if (!url.startsWith("https:") || !/InvalidContentType|wrong version/i.test(reasonOf(error))) throw error;
+    return await ask(url.replace("https:", "http:"), parts, connection);
+  }
+}
+
+async function ask(url: string, parts: RequestParts, connection?: Connection): Promise<Response> {
   if (connection?.dialTimeout) await dial(url, connection.dialTimeout);
   const pairs = connection?.client ?? [];
   if (pairs.length < 2) return await over(url, parts, connection, pairs[0]);

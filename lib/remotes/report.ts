@@ -24,7 +24,9 @@ export async function registryReport(
   const { looked, taken = "", hosts } = examineHosts(host, { dirs, plainHttp });
   const servers: RegistryServer[] = [];
   for (const one of hosts) {
-    const answer = asks ? await ping(one, (name) => credentialsFor(credentials, name), signal) : undefined;
+    const answer = asks
+      ? await ping(one, (name) => credentialsFor(credentials, name), { signal })
+      : undefined;
     servers.push({
       ...serverOf(one),
       ping: answer && complete(RegistryPing, { ...answer, schemes: [...answer.schemes] }),

@@ -54,7 +54,8 @@ async function loginsOf(): Promise<RegistryAccess["credentials"]> {
   return dockerCredentials({ path, onProblem });
 }
 
-function logOf(flags: Flags): RegistryAccess["log"] {
+/** Who wants to see requests, by flags: on standard error. */
+export function logOf(flags: Flags): RegistryAccess["log"] {
   const [dump, trace] = [flags.on("http-dump"), flags.on("http-trace")];
   return dump || trace ? { dump, trace, tell: printError } : undefined;
 }

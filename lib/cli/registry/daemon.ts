@@ -30,7 +30,7 @@ export async function knower({ globals }: Call): Promise<Knower> {
     };
   }
   await daemon?.[Symbol.asyncDispose]();
-  const why = daemon ? "the daemon is not Longshore's" : "no daemon runs";
+  const why = daemon ? "the daemon is not Longshore's" : "no daemon can be reached";
   return {
     name: `this command (${why})`,
     daemon: undefined,

@@ -71,17 +71,18 @@ function textOf(host: RegistryHost, at: number, all: readonly RegistryHost[]): s
   const address = `${host.scheme}://${host.host}${host.path}`;
   const isServer = at === all.length - 1;
   const table = isServer ? "" : `host.${JSON.stringify(address)}`;
-  const { ca, client, skipVerify, dialTimeout } = host.connection ?? {};
+  const { ca, client, skipVerify, dialTimeout, orPlain } = host.connection ?? {};
   const settings: [string, unknown][] = [
     ["capabilities", host.capabilities],
-    ["override_path", true],
+    ["override_path", orPlain ? undefined : true],
     ["ca", ca?.map(({ path }) => path)],
     ["client", client?.map(({ cert, key }) => [cert.path, key.path])],
     ["skip_verify", skipVerify],
     ["dial_timeout", dialTimeout && `${dialTimeout}ms`],
   ];
   const lines = [
-    isServer ? `server = ${JSON.stringify(address)}` : `[${table}]`,
+    // What is spoken to a server that may speak either is only known where the file doesn't say it.
+    orPlain ? "" : isServer ? `server = ${JSON.stringify(address)}` : `[${table}]`,
     ...settings.flatMap(([name, value]) => value === undefined ? [] : `${name} = ${JSON.stringify(value)}`),
     `[${table ? `${table}.` : ""}header]`,
     ...Object.entries(host.headers ?? {}).map(([name, value]) =>

@@ -196,6 +196,11 @@ Deno.test("tokens of a real registry's token server are asked for what is needed
   const ctr = (args: string[], stdin?: string) => longshore.ctr(args, home.with({ stdin }));
   const reference = `${registry.host}/noise:1`;
 
+  const shown = await ctr(
+    ["login", "--http-trace", "-u", "alice", "--password-stdin", registry.host],
+    "wrong",
+  );
+  assert.match(shown.stderr, /^GET http:\/\/\S+\/v2\/ -> 401 .*\nGET http:\/\/\S+\/token\?\S+ -> 401 /);
   const refused = await ctr(["login", "-u", "alice", "--password-stdin", registry.host], "wrong");
   assert.match(refused.stderr, /not logged in to .*token from http:\/\/127\.0\.0\.1:\d+ for .* answers 401/);
   const login = await ctr(["login", "-u", "alice", "--password-stdin", registry.host], "right");

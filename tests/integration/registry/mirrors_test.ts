@@ -168,7 +168,7 @@ Deno.test("without a daemon `ctr registry test` and `ctr login` look where one w
     env,
   });
   assert.equal(tested.code, 0, tested.stderr);
-  assert.match(tested.stdout, /^registry\.test, as this command \(no daemon runs\) sees it\n/);
+  assert.match(tested.stdout, /^registry\.test, as this command \(no daemon can be reached\) sees it\n/);
   const usual = await run(ctrPath, [...address, "registry", "test", registry.host], { env });
   assert.equal(usual.code, 1);
   assert.match(usual.stdout, /looked for +\/etc\/longshore\/certs\.d\/127\.0\.0\.1_/);

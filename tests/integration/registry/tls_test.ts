@@ -25,7 +25,8 @@ interface Case {
   otherwise?: string;
 }
 
-function casesFor({ cert: ca }: Authority, client: Certificate, other: Authority): Case[] {
+async function casesFor({ cert: ca }: Authority, client: Certificate, other: Authority): Promise<Case[]> {
+  const stranger = await other.issue("stranger");
   const hosts = (settings: string) => (dir: string, host: string) =>
     writeHosts(dir, host, `server = "https://${host}"\n[host."https://${host}"]\n${settings}`);
   const pair = `client = [["${client.cert}", "${client.key}"]]\n`;
@@ -36,7 +37,10 @@ function casesFor({ cert: ca }: Authority, client: Certificate, other: Authority
     { name: "an authority and a client's pair", prepare: hosts(`ca = "${ca}"\n${pair}`) },
     {
       name: "lists, of which the last is right",
-      prepare: hosts(`ca = ["${other.cert}", "${ca}"]\nclient = [["${client.cert}", "${client.key}"]]\n`),
+      prepare: hosts(
+        `ca = ["${other.cert}", "${ca}"]\n` +
+          `client = [["${stranger.cert}", "${stranger.key}"], ["${client.cert}", "${client.key}"]]\n`,
+      ),
     },
     {
       name: "paths beside the file, certificate and key in one",
@@ -99,7 +103,7 @@ Deno.test("a registry with an own authority and client certificates is pulled fr
   await using longshore = await startLongshore({ where: "shm" });
   await using containerd = await startContainerd("shm");
   const reference = `${host}/noise:1`;
-  for (const one of casesFor(authority, client, other)) {
+  for (const one of await casesFor(authority, client, other)) {
     const dir = scratch.join(one.name);
     await Deno.mkdir(dir);
     await one.prepare?.(dir, host);
