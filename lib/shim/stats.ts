@@ -25,11 +25,11 @@ async function pauseIfDue(): Promise<void> {
   sliceEnds = performance.now() + SLICE;
 }
 
-function read(container: Container): Any {
+async function read(container: Container): Promise<Any> {
   const cgroup = cgroupOf(container);
   if (!cgroup) throw notFound(`cgroup of container ${container.id}`);
   try {
-    return readMetrics(cgroup);
+    return await readMetrics(cgroup);
   } catch (error) {
     if (!(error instanceof CtrError)) throw error;
     throw new CtrError(error.code, `container ${container.id}: ${error.message}`, { cause: error });

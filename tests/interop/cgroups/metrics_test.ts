@@ -48,10 +48,10 @@ async function sameReading(side: Side): Promise<void> {
   for (const id of ["plain", "busy"]) {
     const cgroup = locateCgroup(await pidOf(side, id))!;
     assert.equal(cgroup.version, 1, "this test is for a host of version 1");
-    let [told, read] = [await ask(client, id), Metrics.decode(readMetrics(cgroup).value)];
+    let [told, read] = [await ask(client, id), Metrics.decode((await readMetrics(cgroup)).value)];
     for (let tries = 0; tries < 20 && shown(told) !== shown(read); tries++) {
       await new Promise((resolve) => setTimeout(resolve, 50));
-      [told, read] = [await ask(client, id), Metrics.decode(readMetrics(cgroup).value)];
+      [told, read] = [await ask(client, id), Metrics.decode((await readMetrics(cgroup)).value)];
     }
     assert.deepEqual(told, read);
     assert.ok(told.memory!.usage!.usage > 0n && told.cpu!.usage!.total > 0n && told.pids!.current === 1n);

@@ -151,7 +151,7 @@ const steps = (image: string): Step[] => [
 /** What may differ without meaning anything: times, process ids and, with the columns after them, their width. */
 function normalise(output: Output): Output {
   const text = (words: string) =>
-    words.replaceAll(/^time="[^\n]*\n/gm, "").replaceAll(/side[AB]/g, "default")
+    words.replaceAll(/^time="[^\n]*\n/gm, "").replaceAll(/side[AB]-[0-9a-f]{8}/g, "default")
       .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "TIME")
       .replaceAll(/^(r2 +)\d+ +/gm, "$1PID ").replaceAll(/^(TASK +PID) +/gm, "$1 ").replaceAll(
         /^\d+ +-$/gm,
@@ -205,10 +205,11 @@ async function withImage(test: (reference: string) => Promise<void>): Promise<vo
 
 /**
  * Each side has a namespace of its own: runc of Debian's containerd keeps all containers of a namespace in one
- * place, whichever daemon they belong to.
+ * place, whichever daemon they belong to, other runs of this test's too.
  */
+const suffix = crypto.randomUUID().slice(0, 8);
 const inNamespace = (namespace: string, ctr: Ctr): Ctr => (args, options) =>
-  ctr(["-n", namespace, ...args], options);
+  ctr(["-n", `${namespace}-${suffix}`, ...args], options);
 
 async function pull(ctr: Ctr, reference: string): Promise<void> {
   const { code, stderr } = await ctr(["images", "pull", "--plain-http", reference]);

@@ -74,8 +74,8 @@ Deno.test("readBlkio() names devices, and takes CFQ's counts where there are som
   assert.deepEqual(Object.values(cfq).map((entries) => entries.length), [1, 1, 1, 1, 1, 1, 1, 1]);
 });
 
-Deno.test("readMetrics() sends version 1 under containerd's name", () => {
-  const { typeUrl, value } = readMetrics(cgroup("memory", "pids"));
+Deno.test("readMetrics() sends version 1 under containerd's name", async () => {
+  const { typeUrl, value } = await readMetrics(cgroup("memory", "pids"));
   assert.equal(typeUrl, "io.containerd.cgroups.v1.Metrics");
   assert.equal(Metrics.decode(value).memory?.usage?.limit, 104n);
 });

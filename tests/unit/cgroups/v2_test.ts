@@ -142,12 +142,12 @@ Deno.test("readV2() takes nothing from lines that are none, and counts nothing b
   assert.equal(rdma?.current.length, 1);
 });
 
-Deno.test("readMetrics() sends version 2 under containerd's name, and knows a cgroup that is gone", () => {
-  const { typeUrl, value } = readMetrics({ version: 2, dir: recorded });
+Deno.test("readMetrics() sends version 2 under containerd's name, and knows a cgroup that is gone", async () => {
+  const { typeUrl, value } = await readMetrics({ version: 2, dir: recorded });
   assert.equal(typeUrl, "io.containerd.cgroups.v2.Metrics");
   assert.deepEqual(Metrics.decode(value).memory?.swapLimit, most);
-  assert.throws(
-    () => readMetrics({ version: 2, dir: `${recorded}/gone` }),
+  await assert.rejects(
+    readMetrics({ version: 2, dir: `${recorded}/gone` }),
     (error) => isError(error, Code.NotFound),
   );
 });

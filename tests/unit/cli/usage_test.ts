@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Any } from "../../../lib/api/google/protobuf/any.ts";
 import type { Flags } from "../../../lib/cli/command.ts";
 import { messageJson } from "../../../lib/cli/output/message_json.ts";
 import { resourcesFrom } from "../../../lib/cli/tasks/update.ts";
@@ -56,11 +57,10 @@ Deno.test("jsonRow() has plain numbers, and leaves out what isn't known", () => 
   assert.equal(JSON.parse(jsonRow(look, later, host)).cpu_percent, 50);
 });
 
-Deno.test("usageOf() reads the same of both versions' metrics", () => {
+Deno.test("usageOf() reads the same of both versions' metrics", async () => {
   const recorded = new URL("../cgroups/recorded/", import.meta.url).pathname;
-  const metric = (data: ReturnType<typeof readMetrics>) =>
-    usageOf(decodeMetric({ id: "a", timestamp: now(), data }));
-  assert.deepEqual(metric(readMetrics({ version: 2, dir: `${recorded}/v2` })), {
+  const metric = (data: Any) => usageOf(decodeMetric({ id: "a", timestamp: now(), data }));
+  assert.deepEqual(metric(await readMetrics({ version: 2, dir: `${recorded}/v2` })), {
     cpu: 81_234_567_000n,
     memory: 171966464n - 31457280n,
     memoryLimit: 268435456n,
@@ -70,7 +70,7 @@ Deno.test("usageOf() reads the same of both versions' metrics", () => {
   });
   const names = ["memory", "cpuacct", "cpu", "pids", "blkio"];
   const dirs = new Map(names.map((name) => [name, `${recorded}/v1/${name}`]));
-  assert.deepEqual(metric(readMetrics({ version: 1, dirs })), {
+  assert.deepEqual(metric(await readMetrics({ version: 1, dirs })), {
     cpu: 1698765432n,
     memory: 101n - 21n,
     memoryLimit: 104n,
