@@ -5,6 +5,7 @@ import { SnapshotsDefinition } from "../../api/services/snapshots/v1/snapshots.t
 import type { Mount } from "../../api/types/mount.ts";
 import { Options } from "../../api/types/runc/options/oci.ts";
 import { createLease } from "../../client/lease.ts";
+import { alreadyExists, Code, isError } from "../../errors.ts";
 import { stopSignalLabel } from "../../labels.ts";
 import { containerLabels, type ImageConfig, specUrl } from "../../oci/mod.ts";
 import { anyJson, anyOf } from "../../rpc/any.ts";
@@ -40,7 +41,8 @@ export async function createContainer(daemon: Daemon, call: Call): Promise<Start
   await using lease = await createLease(daemon);
   const snapshots = daemon.stub(SnapshotsDefinition, { lease: lease.id });
   const labels = parseLabels(flags.list("snapshotter-label"));
-  const { mounts } = await snapshots.prepare({ snapshotter, key: id, parent: source.parent, labels });
+  const preparing = snapshots.prepare({ snapshotter, key: id, parent: source.parent, labels });
+  const { mounts } = await preparing.catch((error) => explain(daemon, id, error));
   try {
     const context = { namespace: daemon.globals.namespace, id, rootfs: mounts };
     const spec = await specOf(flags, context, source.config, args);
@@ -57,6 +59,15 @@ export async function createContainer(daemon: Daemon, call: Call): Promise<Start
     await snapshots.remove({ snapshotter, key: id }).catch(() => {});
     throw error;
   }
+}
+
+/** A client that died has left a snapshot, perhaps; whose it is only the user knows. */
+async function explain(daemon: Daemon, id: string, error: unknown): Promise<never> {
+  if (!isError(error, Code.AlreadyExists)) throw error;
+  const { containers } = await daemon.stub(ContainersDefinition).list({ filters: [`id==${id}`] });
+  if (containers.length) throw error;
+  const advice = `snapshot "${id}", which no container has (ctr snapshots rm ${id})`;
+  throw alreadyExists(advice, { cause: error });
 }
 
 async function sourceOf(daemon: Daemon, { flags }: Call, image: Image): Promise<Source> {
