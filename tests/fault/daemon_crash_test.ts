@@ -7,6 +7,7 @@ import {
   startLongshore,
   startRegistry,
 } from "../harness/mod.ts";
+import { noTraces } from "./support.ts";
 
 async function withContainers(
   test: (daemon: Longshore, reference: string, scratch: Scratch) => Promise<void>,
@@ -17,6 +18,8 @@ async function withContainers(
   await using daemon = await startLongshore();
   await ok(daemon, ["images", "pull", reference]);
   await test(daemon, reference, scratch);
+  await ok(daemon, ["rm", "-f", "--all"]);
+  await noTraces(daemon);
 }
 
 async function ok(daemon: Longshore, args: string[]): Promise<string> {
