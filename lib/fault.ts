@@ -6,18 +6,25 @@
 
 /** What is about to happen, or has just happened, when a process comes by. */
 export const faultPoints = [
-  // A blob on its way from an ingest to its place.
+  // A blob on its way into an ingest (a layer's bytes in a Worker), and from there to its place.
+  "content.write",
+  "layer.write",
   "content.sync",
   "content.rename",
   "content.renamed",
   // A transaction of the metadata file.
   "metadata.commit",
   "metadata.committed",
+  // A directory for a layer's files, before any is in it.
+  "snapshot.staged",
   // A layer whose files are complete, and has no record yet.
   "snapshot.sealed",
   // Records are gone, files are not.
   "gc.sweep",
+  // One store is rid of its files, others may not be.
+  "gc.swept",
   "event.publish",
+  "event.published",
   // A task's bundle, and calls of its shim.
   "task.bundle",
   "task.call",
@@ -26,6 +33,7 @@ export const faultPoints = [
   // In the shim.
   "shim.mounted",
   "shim.runc",
+  "shim.runc-spawned",
   "shim.runc-ended",
   "shim.recorded",
   "shim.exit",

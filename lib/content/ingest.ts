@@ -54,6 +54,7 @@ export class Ingest implements AsyncDisposable {
   /** Appends bytes. */
   async write(bytes: Uint8Array): Promise<void> {
     const hash = this.#hash ?? await this.#rehash();
+    faultPoint("content.write");
     await this.#file.seek(this.#offset, Deno.SeekMode.Start);
     try {
       for (let at = 0; at < bytes.length;) at += await this.#file.write(bytes.subarray(at));

@@ -34,10 +34,13 @@ export function createExchange(): Exchange {
       checkTopic(topic);
       faultPoint("event.publish");
       send({ timestamp: now(), namespace, topic, event });
+      faultPoint("event.published");
     },
     forward(envelope) {
       checkEnvelope(envelope);
+      faultPoint("event.publish");
       send(envelope);
+      faultPoint("event.published");
     },
     subscribe(filters, signal) {
       const match = parseFilters(filters);

@@ -200,6 +200,7 @@ export class GarbageCollector {
     const results: PromiseSettledResult<void>[] = [];
     for (const sweeper of this.#sweepers) {
       results.push(...await Promise.allSettled([sweeper.sweep()]));
+      faultPoint("gc.swept");
       this.#stop.signal.throwIfAborted();
     }
     const failed = results.find((result) => result.status === "rejected");

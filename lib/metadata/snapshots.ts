@@ -272,6 +272,7 @@ export class SnapshotStore {
     this.#pending.add(placeOf(snapshotter, id));
     try {
       await driver.create(id, [], "active");
+      faultPoint("snapshot.staged");
     } catch (error) {
       await this.discardStaged(snapshotter, id);
       throw error;

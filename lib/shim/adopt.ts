@@ -10,7 +10,7 @@ import { pidfdOpen, Ready, unmountAll } from "../sys/mod.ts";
 import { type Container, newProcess } from "./container.ts";
 import { exited } from "./exit.ts";
 import { hearOom } from "./oom.ts";
-import { hasOwnShim, readRecord, startTime, type TaskRecord } from "./record.ts";
+import { hasOwnShim, notedRuntime, readRecord, startTime, type TaskRecord } from "./record.ts";
 import { runRunc } from "./runc.ts";
 import { runtimeOf } from "./runtime.ts";
 import type { Shim } from "./shim.ts";
@@ -65,7 +65,7 @@ async function adopt(shim: Shim, bundle: string, record: TaskRecord): Promise<vo
 
 /** Undoes a Create in whose middle the shim died. */
 async function clearAway(shim: Shim, namespace: string, id: string, bundle: string): Promise<void> {
-  const runtime = runtimeOf(shim, namespace, undefined);
+  const runtime = await notedRuntime(bundle) ?? runtimeOf(shim, namespace, undefined);
   if ((await names(runtime.root)).includes(id)) {
     await runRunc(shim.reaper, runtime, { args: ["delete", "--force", id], log: `${bundle}/log.json` });
   }

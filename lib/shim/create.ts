@@ -5,8 +5,8 @@ import { faultPoint } from "../fault.ts";
 import { mountAll, unmountAll } from "../sys/mod.ts";
 import { type Container, newProcess } from "./container.ts";
 import { exited } from "./exit.ts";
-import { fileOf, writeRecord } from "./record.ts";
 import { refuseUnmapped } from "./mapped_mounts.ts";
+import { fileOf, noteRuntime, writeRecord } from "./record.ts";
 import { runRunc } from "./runc.ts";
 import { runtimeOf } from "./runtime.ts";
 import { publish, type Shim } from "./shim.ts";
@@ -55,6 +55,7 @@ async function make(shim: Shim, namespace: string, request: CreateTaskRequest): 
     undo.move();
     return container;
   }
+  if (request.options?.value.length) await noteRuntime(bundle, runtime);
   await createByRunc(shim, container, stdio);
   undo.defer(() =>
     runRunc(shim.reaper, runtime, { args: ["delete", "--force", id], log: `${bundle}/log.json` })

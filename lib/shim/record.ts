@@ -54,6 +54,18 @@ export const OWN_SHIM = "own-shim.json";
 export const hasOwnShim = (bundle: string): Promise<boolean> =>
   Deno.lstat(`${bundle}/${OWN_SHIM}`).then(() => true, () => false);
 
+const INTENTION = "runtime.json";
+
+/** Notes which runtime is about to make a container, where that is not the usual one: should the shim die meanwhile. */
+export async function noteRuntime(bundle: string, runtime: Runtime): Promise<void> {
+  await Deno.writeTextFile(`${bundle}/${INTENTION}`, JSON.stringify(runtime), { mode: 0o600 });
+}
+
+/** Reads it; undefined for the usual one. */
+export async function notedRuntime(bundle: string): Promise<Runtime | undefined> {
+  return JSON.parse(await Deno.readTextFile(`${bundle}/${INTENTION}`).catch(() => "null")) ?? undefined;
+}
+
 /** When a process was started, in clock ticks since the boot; undefined if it is gone or a zombie. */
 export async function startTime(pid: number): Promise<string | undefined> {
   try {

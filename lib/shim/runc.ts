@@ -48,6 +48,7 @@ export async function runRunc(reaper: Reaper, runtime: Runtime, call: Call): Pro
   args.push(...call.args);
   faultPoint("shim.runc");
   const pid = await spawnRunc(reaper, runtime.binary, args, call.descriptors ?? [none, none, none]);
+  faultPoint("shim.runc-spawned");
   const { code } = await reaper.ended(pid);
   faultPoint("shim.runc-ended");
   if (code === 0) return;

@@ -4,6 +4,7 @@
  */
 /// <reference lib="deno.worker" />
 import { createHash } from "node:crypto";
+import { faultPoint } from "../fault.ts";
 import { type AppliedLayer, LayerApplier } from "../archive/mod.ts";
 import { Code, CtrError, failedPrecondition, invalidArgument, messageOf } from "../errors.ts";
 import {
@@ -205,6 +206,7 @@ async function fetchInto(job: LayerJob, feed: (bytes: Bytes) => void, signal: Ab
 
 /** A full disk is not the registry's fault: no error that another try would mend. */
 function writeAll(file: Deno.FsFile, bytes: Bytes) {
+  faultPoint("layer.write");
   try {
     for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
   } catch (error) {

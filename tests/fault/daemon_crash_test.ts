@@ -1,23 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  busyboxImage,
-  type Longshore,
-  push,
-  Scratch,
-  startLongshore,
-  startRegistry,
-} from "../harness/mod.ts";
-
-async function withContainers(
-  test: (daemon: Longshore, reference: string, scratch: Scratch) => Promise<void>,
-) {
-  await using scratch = await Scratch.make();
-  await using registry = await startRegistry();
-  const reference = await push(await busyboxImage(scratch), registry, "busybox:latest");
-  await using daemon = await startLongshore();
-  await ok(daemon, ["images", "pull", reference]);
-  await test(daemon, reference, scratch);
-}
+import type { Longshore } from "../harness/mod.ts";
+import { nothingLeft, type Victim, withDaemon } from "./support.ts";
 
 async function ok(daemon: Longshore, args: string[]): Promise<string> {
   const { code, stdout, stderr } = await daemon.ctr(args);
@@ -30,8 +13,11 @@ const statusOf = async (daemon: Longshore, id: string) =>
     -1,
   );
 
-Deno.test("containers outlive kill -9 of the daemon, and the next daemon has them in hand", () =>
-  withContainers(async (daemon, reference) => {
+/** Deaths of the same daemon, one after the other. */
+const deaths: Record<string, (victim: Victim) => Promise<void>> = {
+  "containers outlive kill -9 of the daemon, and the next daemon has them in hand": async (
+    { daemon, image: reference },
+  ) => {
     await ok(daemon, ["run", "-d", reference, "survivor", "sleep", "1000"]);
     const before = await ok(daemon, ["tasks", "ls"]);
     await daemon.crash();
@@ -47,10 +33,11 @@ Deno.test("containers outlive kill -9 of the daemon, and the next daemon has the
     assert.equal(await ok(daemon, ["tasks", "wait", "survivor"]), "137\n");
     await ok(daemon, ["tasks", "rm", "survivor"]);
     await ok(daemon, ["containers", "rm", "survivor"]);
-  }));
+  },
 
-Deno.test("an exit while no daemon runs is reported with its code by the next one", () =>
-  withContainers(async (daemon, reference, scratch) => {
+  "an exit while no daemon runs is reported with its code by the next one": async (
+    { daemon, image: reference, scratch },
+  ) => {
     const gate = scratch.join("gate");
     await Deno.mkdir(gate);
     const mount = `type=bind,src=${gate},dst=/gate,options=rbind:rw`;
@@ -66,10 +53,11 @@ Deno.test("an exit while no daemon runs is reported with its code by the next on
     const removal = await daemon.ctr(["tasks", "rm", "quitter"]);
     assert.match(removal.stderr, /non-zero exit code 42/);
     await ok(daemon, ["containers", "rm", "quitter"]);
-  }));
+  },
 
-Deno.test("a client that waits learns of the daemon's death; its container does not", () =>
-  withContainers(async (daemon, reference) => {
+  "a client that waits learns of the daemon's death; its container does not": async (
+    { daemon, image: reference },
+  ) => {
     await ok(daemon, ["run", "-d", reference, "waited-for", "sleep", "1000"]);
     const waiting = daemon.ctr(["tasks", "wait", "waited-for"]);
     await new Promise((resolve) => setTimeout(resolve, 300));
@@ -79,6 +67,18 @@ Deno.test("a client that waits learns of the daemon's death; its container does 
     assert.match(stderr, /^ctr: [^\n]+\n$/);
     await daemon.restart();
     assert.equal(await statusOf(daemon, "waited-for"), "RUNNING");
+  },
+};
+
+Deno.test("kill -9 of the daemon, and nothing is left after each:", (t) =>
+  withDaemon(async (victim) => {
+    for (const [name, death] of Object.entries(deaths)) {
+      await t.step(name, async () => {
+        await death(victim);
+        await ok(victim.daemon, ["rm", "-f", "--all"]);
+        await nothingLeft(victim);
+      });
+    }
   }));
 
 async function gone(pid: number): Promise<void> {

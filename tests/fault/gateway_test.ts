@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { findLeaks } from "../harness/leaks.ts";
 import { type Longshore, startLongshore } from "../harness/mod.ts";
+import { noTraces } from "./support.ts";
 
 /** The process that speaks gRPC for a daemon. */
 function gatewayOf(daemon: Longshore): number | undefined {
@@ -57,4 +58,5 @@ Deno.test("a gateway ends with its daemon, also when that is killed", async () =
   });
   await daemon.restart();
   assert.equal((await daemon.goCtr(["version"])).code, 0);
+  await noTraces(daemon);
 });

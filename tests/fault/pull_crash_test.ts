@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Longshore, push, richImage, Scratch, startLongshore, startRegistry } from "../harness/mod.ts";
 import { SlowProxy } from "../harness/proxy.ts";
+import { noTraces } from "./support.ts";
 
 /** Bytes of the largest ingest under way. */
 function largestIngest(root: string): number {
@@ -59,6 +60,7 @@ Deno.test("a pull cut by kill -9 in the middle of a layer resumes from where it 
   assert.equal((await daemon.ctr(["content", "active"])).stdout.trim().split("\n").length, 1);
   await until("left-overs of the cut pull are swept", async () => await snapshotDirs(daemon) === 5);
   assert.equal((await daemon.ctr(["leases", "ls", "-q"])).stdout, "");
+  await noTraces(daemon);
 });
 
 Deno.test("kill -9 right after a pull has succeeded loses nothing of it", async () => {

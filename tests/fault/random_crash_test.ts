@@ -5,6 +5,7 @@ import { LeasesDefinition } from "../../lib/api/services/leases/v1/leases.ts";
 import { connectTtrpc } from "../../lib/rpc/ttrpc/client.ts";
 import { type Longshore, startLongshore } from "../harness/mod.ts";
 import { diskOf } from "../integration/gc/disk.ts";
+import { noTraces } from "./support.ts";
 import { Busy, type Kind, kinds, lease, scope } from "./busy_client.ts";
 
 /** Kills the daemon when its clients have had so many answers, whatever is under way by then. */
@@ -69,5 +70,5 @@ Deno.test("kill -9 at any moment: what was answered holds, what was not is whole
     busy.adopt(found);
   }
   for (const kind of kinds) assert.ok(busy.count(kind) > 10, `${kind}: too few to tell`);
-  assert.deepEqual([...Deno.readDirSync(`${daemon.state}/tasks`)], []);
+  await noTraces(daemon);
 });

@@ -10,6 +10,7 @@ import {
   startLongshore,
   startRegistry,
 } from "../harness/mod.ts";
+import { noTraces } from "./support.ts";
 
 /** Four layers of 2,000 files; each changes the first file and takes one of the layer below away. */
 async function manyFiles(scratch: Scratch): Promise<Layout> {
@@ -81,5 +82,6 @@ for (const name of ["native", "btrfs"]) {
       await daemon.ctr(["images", "unmount", ...flag, "--rm", target]);
     }
     assert.equal(onDisk(), 4);
+    await noTraces(daemon);
   });
 }

@@ -4,6 +4,7 @@ import {
   busyboxImage,
   type Longshore,
   type LongshoreOptions,
+  mountsBelow,
   push,
   Scratch,
   startLongshore,
@@ -46,6 +47,12 @@ export async function withDaemon(
 export async function nothingLeft({ daemon: { state }, cgroup, fifos }: Victim): Promise<void> {
   const places = [{ path: `${state}/tasks`, cgroup, state }, { path: fifos, empty: [fifos] }];
   assert.deepEqual((await Promise.all(places.map(findLeaks))).flat(), []);
+}
+
+/** No mount, bundle or FIFO of a daemon that has no tasks. */
+export async function noTraces({ root, state }: Longshore): Promise<void> {
+  const leaks = await findLeaks({ path: `${state}/tasks`, state });
+  assert.deepEqual([...leaks, ...mountsBelow(root)], []);
 }
 
 /** What a command prints. */

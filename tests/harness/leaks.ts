@@ -21,7 +21,7 @@ export async function findLeaks({ path, cgroup, empty = [], state }: LeakScope):
     ...processesNaming(path).map((line) => `process ${line}`),
     ...(await Promise.all([...empty, ...state ? await tasksOf(state) : []].map(entries))).flat()
       .map((file) => `file ${file}`),
-    ...(await fifosBelow(path)).map((fifo) => `fifo ${fifo}`),
+    ...(state ? await fifosBelow(state) : []).map((fifo) => `fifo ${fifo}`),
   ];
 }
 

@@ -4,6 +4,7 @@ import type { Image } from "../../api/services/images/v1/images.ts";
 import { SnapshotsDefinition } from "../../api/services/snapshots/v1/snapshots.ts";
 import type { Mount } from "../../api/types/mount.ts";
 import { createLease } from "../../client/lease.ts";
+import { alreadyExists, Code, isError } from "../../errors.ts";
 import { stopSignalLabel } from "../../labels.ts";
 import { containerLabels, type ImageConfig, type Spec, specUrl } from "../../oci/mod.ts";
 import { anyJson } from "../../rpc/any.ts";
@@ -72,7 +73,8 @@ export async function createContainer(daemon: Daemon, call: Call): Promise<Start
   const snapshots = daemon.stub(SnapshotsDefinition, { lease: leaseId });
   const labels = parseLabels(flags.list("snapshotter-label"));
   const snapshot = { snapshotter, key: id, parent: source.parent, labels };
-  const mounts = await prepareFor(daemon, flags, snapshot, leaseId);
+  const mounts = await prepareFor(daemon, flags, snapshot, leaseId)
+    .catch((error) => explain(daemon, id, error));
   try {
     const context = { namespace: daemon.globals.namespace, id, rootfs: mounts };
     const spec = await specOf(flags, context, source.config, args);
@@ -98,6 +100,15 @@ function leaseBeside(daemon: Daemon): { id(): Promise<string> } & Disposable {
     id: async () => (await lease).id,
     [Symbol.dispose]: () => daemon.finish(lease.then((made) => made[Symbol.asyncDispose]())),
   };
+}
+
+/** A client that died has left a snapshot, perhaps; whose it is only the user knows. */
+async function explain(daemon: Daemon, id: string, error: unknown): Promise<never> {
+  if (!isError(error, Code.AlreadyExists)) throw error;
+  const { containers } = await daemon.stub(ContainersDefinition).list({ filters: [`id==${id}`] });
+  if (containers.length) throw error;
+  const advice = `snapshot "${id}", which no container has (ctr snapshots rm ${id})`;
+  throw alreadyExists(advice, { cause: error });
 }
 
 async function sourceOf(daemon: Daemon, { flags }: Call, image: Image): Promise<Source> {

@@ -1,7 +1,7 @@
 /** containerd.runc.v1.Options: each does what it says, or is refused by name. */
 import assert from "node:assert/strict";
 import { TaskDefinition } from "../../../lib/api/runtime/task/v3/shim.ts";
-import { Options } from "../../../lib/api/types/runc/options/oci.ts";
+import { CheckpointOptions, Options } from "../../../lib/api/types/runc/options/oci.ts";
 import { Status } from "../../../lib/api/types/task/task.ts";
 import { Code, CtrError } from "../../../lib/errors.ts";
 import { anyOf } from "../../../lib/rpc/any.ts";
@@ -63,6 +63,42 @@ Deno.test("systemd_cgroup is passed on; without systemd its refusal is told", as
   });
   await assert.rejects(creating, fails(Code.Unknown, /OCI runtime create failed: .*systemd/));
   assert.match((await calls()).at(-1)!, /--systemd-cgroup/);
+});
+
+Deno.test("criu_work_path is where CRIU works, unless a checkpoint names another place", async () => {
+  await using fixture = await Fixture.start();
+  const { path, calls } = await wrapper(fixture);
+  const criuWorkPath = fixture.scratch.join("criu-works");
+  await fixture.create("kept", ["sleep", "1000"], { options: optionsOf({ binaryName: path, criuWorkPath }) });
+  await fixture.start("kept");
+  const checkpoint = async (workPath: string) => {
+    const imagePath = fixture.scratch.join("image");
+    const options = anyOf(
+      "containerd.runc.v1.CheckpointOptions",
+      CheckpointOptions,
+      complete(CheckpointOptions, { imagePath, workPath }),
+    );
+    // Whether there is a CRIU is not what this is about.
+    await fixture.tasks.checkpoint(fixture.scope, { containerId: "kept", parentCheckpoint: "", options })
+      .catch(() => {});
+    return (await calls()).at(-1)!;
+  };
+  assert.match(await checkpoint(""), new RegExp(`checkpoint .*--work-path ${criuWorkPath} `));
+  const other = fixture.scratch.join("other");
+  assert.match(await checkpoint(other), new RegExp(`checkpoint .*--work-path ${other} `));
+});
+
+Deno.test("a shim that dies while another runtime makes a container leaves nothing of it", async () => {
+  await using fixture = await Fixture.start();
+  const path = fixture.scratch.join("slow-runc");
+  const root = fixture.scratch.join("elsewhere");
+  // It has made the container when the shim is killed, and never comes back.
+  const script = `#!/bin/sh\nrunc "$@" || exit 1\ncase "$*" in *" create "*) kill -9 $PPID;; esac\n`;
+  await Deno.writeTextFile(path, script, { mode: 0o755 });
+  await assert.rejects(fixture.create("lost", ["true"], { options: optionsOf({ binaryName: path, root }) }));
+  await fixture.tasks.ready();
+  await fixture.restart();
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(`${root}/testing`)), []);
 });
 
 Deno.test("crun runs containers, or what it has against this host is told", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { Longshore } from "../../harness/mod.ts";
+import { findLeaks } from "../../harness/leaks.ts";
+import { type Longshore, mountsBelow, must } from "../../harness/mod.ts";
 import { fails, ok, statusOf, until, withDaemon } from "./support.ts";
 
 const json = ["--log-driver", "json-file"];
@@ -119,4 +120,60 @@ Deno.test("labels of other clients are orders too: a status that says stopped en
     await runsAgain(daemon, "web", pid);
     await ok(daemon, "containers", "label", "web", "containerd.io/restart.status=stopped");
     await until("it is stopped", async () => await statusOf(daemon, "web") === "STOPPED");
+  }));
+
+/** What a reboot leaves: no process, no mount, no state directory. */
+async function reboot(daemon: Longshore): Promise<void> {
+  const pids = [...(await ok(daemon, "tasks", "ls")).matchAll(/ (\d+) +RUNNING/g)].map(([, pid]) =>
+    Number(pid)
+  );
+  await daemon.crash();
+  for await (const { name } of Deno.readDir("/proc")) {
+    const words = (await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "")).split("\0");
+    if (words.includes("shim") && words.includes(daemon.state)) pids.unshift(Number(name));
+  }
+  // Daemon and shim first, so that nobody notices the rest.
+  for (const pid of pids) Deno.kill(pid, "SIGKILL");
+  for (const target of mountsBelow(daemon.state)) await must("umount", ["--lazy", target]);
+  await Deno.remove(daemon.state, { recursive: true });
+  await daemon.restart();
+}
+
+Deno.test("after a reboot of the host those run again that are to; labels as containerd's monitor has them count", () =>
+  withDaemon(async (daemon, image, scratch) => {
+    const log = scratch.join("by-label.log");
+    const labelled = (id: string, labels: Record<string, string>, ...command: string[]) => {
+      const flags = Object.entries(labels).flatMap((
+        [name, value],
+      ) => ["--label", `containerd.io/restart.${name}=${value}`]);
+      return ok(daemon, "run", "-d", ...flags, image, id, ...command);
+    };
+    await ok(daemon, "run", "-d", "--restart", "always", image, "always", "sleep", "1000");
+    await ok(daemon, "run", "-d", "--restart", "unless-stopped", image, "kept", "sleep", "1000");
+    await ok(daemon, "run", "-d", "--restart", "unless-stopped", image, "stopped", "sleep", "1000");
+    await ok(daemon, "run", "-d", image, "plain", "sleep", "1000");
+    await ok(daemon, "stop", "-t", "0", "stopped");
+    const running = { status: "running", policy: "always", loguri: `file://${log}` };
+    await labelled("by-label", running, "sh", "-c", "echo up; exec sleep 1000");
+    const explicit = { status: "running", policy: "unless-stopped", "explicitly-stopped": "true" };
+    await labelled("explicit", explicit, "sleep", "1000");
+    const spent = { status: "running", policy: "on-failure:2", count: "2" };
+    await labelled("spent", spent, "sh", "-c", "exit 1");
+    await reboot(daemon);
+    for (const id of ["always", "kept", "by-label"]) {
+      await until(`${id} runs`, async () => await pidOf(daemon, id) !== undefined);
+    }
+    await until(
+      "its output is where the label says",
+      async () => (await Deno.readTextFile(log).catch(() => "")).endsWith("up\n"),
+    );
+    assert.equal(await countOf(daemon, "by-label"), "1");
+    assert.equal(
+      (await ok(daemon, "tasks", "ls", "-q")).trim().split("\n").sort().join(),
+      "always,by-label,kept",
+    );
+    // Started by hand, the container is an ordinary one again.
+    await ok(daemon, "tasks", "start", "-d", "plain");
+    await ok(daemon, "rm", "-f", "--all");
+    assert.deepEqual(await findLeaks({ path: `${daemon.state}/tasks`, state: daemon.state }), []);
   }));

@@ -1,5 +1,8 @@
 /** Our executable as a shim of Debian's containerd: `ctr run --runtime io.containerd.longshore.v2`. */
 import assert from "node:assert/strict";
+import { Options } from "../../../lib/api/types/runc/options/oci.ts";
+import { anyJson, anyOf } from "../../../lib/rpc/any.ts";
+import { complete } from "../../../lib/rpc/service.ts";
 import { Client } from "../../../mod.ts";
 import { busyboxRootfs, type Containerd, ctrPath, Scratch, startContainerd } from "../../harness/mod.ts";
 
@@ -81,11 +84,14 @@ Deno.test("containerd runs containers by our shim: input, output, code", () =>
 
 Deno.test("one process of ours serves all containers of a containerd, of all its namespaces", () =>
   withContainerd(async (containerd, rootfs) => {
-    const places = [["default", "a"], ["default", "b"], ["other", "a"]] as const;
-    for (const [namespace, id] of places) {
+    const run = (namespace: string, id: string) => {
       const args = ["run", ...quiet, ...runtime, "--rootfs", rootfs, id, "sleep", "1000"];
-      await ok(containerd, ["-n", namespace, ...args]);
-    }
+      return ok(containerd, ["-n", namespace, ...args]);
+    };
+    const many = Array.from({ length: 17 }, (_, n) => `m${n}`);
+    await Promise.all([run("default", "a"), run("default", "b"), run("other", "a")]);
+    await Promise.all(many.map((id) => run("default", id)));
+    assert.equal((await ok(containerd, ["tasks", "ls"])).match(/RUNNING/g)?.length, 19);
     assert.equal((await shimsOf(containerd)).length, 1);
     const said = await ok(containerd, ["-n", "other", "tasks", "exec", "--exec-id", "e", "a", "echo", "hi"]);
     assert.equal(said, "hi\n");
@@ -96,7 +102,7 @@ Deno.test("one process of ours serves all containers of a containerd, of all its
     );
     await ok(containerd, ["-n", "other", "tasks", "rm", "a"]).catch(() => {});
     assert.ok(await pidOf(containerd, "a"), "its namesake runs on");
-    for (const id of ["a", "b"]) await ok(containerd, ["tasks", "rm", "-f", id]);
+    await Promise.all(["a", "b", ...many].map((id) => ok(containerd, ["tasks", "rm", "-f", id])));
     assert.deepEqual(
       await Array.fromAsync(Deno.readDir(`${runcState(containerd)}/default`)),
       [],
@@ -165,4 +171,69 @@ Deno.test("containerd gets metrics, new limits and news of kills from our shim",
       return event?.typeUrl === "containerd.events.TaskOOM";
     });
     abort.abort();
+  }));
+
+Deno.test("a container whose options name a cgroup gets a shim of its own there; containerd hears of its life in order", () =>
+  withContainerd(async (containerd, rootfs) => {
+    const name = `longshore-shim-${crypto.randomUUID().slice(0, 8)}`;
+    const mounts = (await Deno.readTextFile("/proc/self/mounts")).split("\n").map((line) => line.split(" "));
+    const version1 = ["memory", "pids"].map((controller) => `/sys/fs/cgroup/${controller}`);
+    const dirs = mounts.filter(([, root, type]) =>
+      type === "cgroup2" || type === "cgroup" && version1.includes(root!)
+    ).map(([, root]) => `${root}/${name}`);
+    for (const dir of dirs) await Deno.mkdir(dir);
+    try {
+      await ok(containerd, ["run", ...quiet, ...runtime, "--rootfs", rootfs, "common", "sleep", "1000"]);
+      const [common] = await shimsOf(containerd);
+      await using client = await Client.connect(containerd.address, { namespace: "default" });
+      const { containers, tasks } = client.services;
+      const model = (await containers.get({ id: "common" })).container!;
+      const spec = JSON.parse(new TextDecoder().decode(model.spec!.value));
+      spec.linux.cgroupsPath = `/default/${name}`;
+      spec.process.args = ["sh", "-c", "exit 3"];
+      const options = anyOf(
+        "containerd.runc.v1.Options",
+        Options,
+        complete(Options, { shimCgroup: `/${name}` }),
+      );
+      await containers.create({
+        container: {
+          ...model,
+          id: "own",
+          runtime: { name: "io.containerd.longshore.v2", options },
+          spec: anyJson(model.spec!.typeUrl, spec),
+        },
+      });
+      const heard: string[] = [];
+      const end = new AbortController();
+      const listening = (async () => {
+        for await (const { topic } of client.events([], { signal: end.signal })) heard.push(topic);
+      })().catch(() => {});
+      // Whoever listens is served once an event of his own has come.
+      await until("somebody listens", async () => {
+        await client.services.namespaces.update({
+          namespace: { name: "default", labels: { n: String(Math.random()) } },
+        });
+        return heard.length > 0;
+      });
+      heard.length = 0;
+      await tasks.create({ containerId: "own", options });
+      const own = (await shimsOf(containerd)).find((pid) => pid !== common)!;
+      for (const dir of dirs) {
+        assert.equal((await Deno.readTextFile(`${dir}/cgroup.procs`)).trim(), String(own));
+      }
+      await tasks.start({ containerId: "own" });
+      assert.equal((await tasks.wait({ containerId: "own" })).exitStatus, 3);
+      await tasks.delete({ containerId: "own" });
+      await until("all is told", () => Promise.resolve(heard.includes("/tasks/delete")));
+      const order = ["/tasks/create", "/tasks/start", "/tasks/exit", "/tasks/delete"];
+      assert.deepEqual(heard.filter((topic) => topic.startsWith("/tasks/")), order);
+      end.abort();
+      await listening;
+      await ok(containerd, ["tasks", "rm", "-f", "common"]);
+      Deno.kill(own, "SIGKILL");
+      await until("the shim is gone", () => isGone(own));
+    } finally {
+      for (const dir of dirs) await Deno.remove(dir);
+    }
   }));
