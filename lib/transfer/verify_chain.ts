@@ -2,7 +2,7 @@
  * Snapshots that are whole trees (native, btrfs) compared with the layers that they were made of. Damage below would
  * be in every copy made of it, so the layers are unpacked on top of each other once more, beside what is there.
  */
-import { failedPrecondition } from "../errors.ts";
+import { Code, failedPrecondition, isError } from "../errors.ts";
 import { withTempMount } from "../sys/mod.ts";
 import { applyDiff } from "./apply_diff.ts";
 import { compareFiles } from "./compare.ts";
@@ -84,11 +84,16 @@ async function compareSnapshots(
   expected: string,
   found: string,
 ): Promise<string | undefined> {
-  return await withView(
-    unpacker,
-    expected,
-    (one) => withView(unpacker, found, (other) => compareFiles(one, other, unpacker.signal)),
-  );
+  return await withView(unpacker, expected, async (one) => {
+    try {
+      return await withView(unpacker, found, (other) => compareFiles(one, other, unpacker.signal));
+    } catch (error) {
+      // Of what isn't there no mount is made.
+      const isGone = isError(error, Code.NotFound) || error instanceof Deno.errors.NotFound;
+      if (isGone) return "its files are gone";
+      throw error;
+    }
+  });
 }
 
 async function withView<T>(

@@ -121,17 +121,30 @@ const cases: { what: string; archive: () => Bytes; error: RegExp }[] = [
     error: /name "..\/..\/tmp\/evil" leads out/,
   },
   {
-    what: "an index.json that claims 8 GB",
+    what: "an entry 10,000 directories deep",
+    archive: () => makeTar([{ name: "d/".repeat(10_000) + "f", body: "x" }, ...layoutFiles(good)]),
+    error: /name "d\/d\/.* \(20001 bytes\) is too long/,
+  },
+  {
+    what: "a layer with a path 10,000 directories deep",
+    archive: () => {
+      const layerBytes = makeTar([{ name: "d/".repeat(10_000) + "f", body: "x" }]);
+      return makeTar(layoutFiles(madeImage({ layerBytes })));
+    },
+    error: /name too long/,
+  },
+  {
+    what: "CVE-2023-25153: an index.json that claims 8 GB",
     archive: () => makeTar([layoutFile, { name: "index.json", body: "{}", size: 8e9 }]),
     error: /index.json has 8000000000 bytes, more than the 8388608 that are read/,
   },
   {
-    what: "a manifest.json that claims 8 GB",
+    what: "CVE-2023-25153: a manifest.json that claims 8 GB",
     archive: () => makeTar([{ name: "manifest.json", body: "[]", size: 8e9 }]),
     error: /manifest.json has 8000000000 bytes, more than/,
   },
   {
-    what: "a manifest that claims 8 GB",
+    what: "CVE-2023-25153: a manifest that claims 8 GB",
     archive: () => makeTar(layoutFiles(madeImage({ manifest: { size: 8e9 } }))),
     error: /says that sha256:\S+ has 8000000000 bytes, it has \d+/,
   },

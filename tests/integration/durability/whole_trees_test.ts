@@ -18,6 +18,11 @@ const snapshotters: Record<string, ((dir: string) => Promise<void>) | undefined>
   btrfs: (dir) => mountBtrfs(`${dir}/root`),
 };
 
+const removal: Record<string, (dir: string) => [string, string[]]> = {
+  native: (dir) => ["rm", ["-r", dir]],
+  btrfs: (dir) => ["btrfs", ["subvolume", "delete", "--commit-after", dir]],
+};
+
 /** The directories of committed snapshots, lowest first; each is let be written to. */
 async function trees({ root }: Longshore, name: string): Promise<string[]> {
   const base = `${root}/snapshots/${name}`;
@@ -57,6 +62,7 @@ for (const [name, prepare] of Object.entries(snapshotters)) {
       [2, (dir) => Deno.writeTextFile(`${dir}/data/gone/c`, "THIRD\n"), /"data\/gone\/c" has other content/],
       [0, (dir) => Deno.chmod(`${dir}/bin/busybox`, 0o644), /"bin\/busybox" has the mode 0644, not 0755/],
       [1, (dir) => Deno.remove(`${dir}/etc/motd`), /"etc\/motd" is missing/],
+      [0, async (dir) => void await must(...removal[name]!(dir)), /its files are gone/],
     ];
     for (const [layer, damage, says] of damages) {
       await damage((await trees(daemon, name))[layer]!);

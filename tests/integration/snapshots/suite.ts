@@ -3,10 +3,12 @@
  * metadata room keeps.
  */
 import assert from "node:assert/strict";
+import { Kind } from "../../../lib/api/services/snapshots/v1/snapshots.ts";
 import type { Mount } from "../../../lib/api/types/mount.ts";
 import { Code, isError } from "../../../lib/errors.ts";
 import { createExchange } from "../../../lib/events/mod.ts";
 import { Database, SnapshotStore } from "../../../lib/metadata/mod.ts";
+import { toMillis } from "../../../lib/rpc/timestamp.ts";
 import type { Snapshotter } from "../../../lib/snapshots/mod.ts";
 import { mountAll, unmountAll } from "../../../lib/sys/mod.ts";
 import { must, Scratch } from "../../harness/mod.ts";
@@ -377,6 +379,34 @@ export function snapshotterSuite(name: string, { open, prepare, copies }: Traits
     await assert.rejects(bench.store.cleanup(scope, "nosuch"), fails(Code.InvalidArgument));
     await bench.store.cleanup(scope, bench.name);
     assert.equal((await bench.ids()).includes("4712"), false);
+  });
+
+  test("stat and list tell kinds, parents and times, and every parent leads to the root", async (bench) => {
+    const { store, name } = bench;
+    await bench.layer("one", "", "touch a");
+    await bench.layer("two", "one", "touch b");
+    await store.prepare(scope, name, "active", "two");
+    await store.view(scope, name, "view", "one");
+    const told = store.list(scope, name).map((info) => `${info.name} ${info.parent} ${Kind[info.kind]}`);
+    const all = ["active two ACTIVE", "one  COMMITTED", "two one COMMITTED", "view one VIEW"];
+    assert.deepEqual(told.sort(), all);
+    const chain: string[] = [];
+    for (let at = "active"; at; at = store.stat(scope, name, at).parent) chain.push(at);
+    assert.deepEqual(chain, ["active", "two", "one"]);
+    const before = store.stat(scope, name, "active");
+    assert.deepEqual(before.createdAt, before.updatedAt);
+    const after = await store.update(scope, name, { name: "active", labels: { a: "b" } }, ["labels.a"]);
+    assert.deepEqual(after.createdAt, before.createdAt);
+    assert.ok(toMillis(after.updatedAt!) >= toMillis(before.updatedAt!));
+    assert.deepEqual(store.stat(scope, name, "active"), after);
+  }, "shm");
+
+  test("closing twice is as good as once, and takes nothing away", async (bench) => {
+    await bench.layer("one", "", "echo kept >f");
+    const again = await open(bench.scratch.join("snapshots"));
+    await again[Symbol.asyncDispose]();
+    await again[Symbol.asyncDispose]();
+    assert.equal(await bench.show("one", "cat f"), "kept\n");
   });
 
   test("labels are kept, changed by paths and found by filters", async (bench) => {

@@ -56,6 +56,12 @@ const cases: Bad[] = [
       isLayer(seen, image) ? new Response("<html>".padEnd(image.layer.length, "x")) : undefined,
   },
   {
+    name: "a page of HTML whatever is asked for",
+    code: Code.FailedPrecondition,
+    message: /small:1.*"text\/html" is no image's/,
+    answers: () => new Response("<html>please log in</html>", { headers: { "content-type": "text/html" } }),
+  },
+  {
     name: "a layer that stops coming",
     code: Code.Unavailable,
     message: /nothing came for 500 ms/,

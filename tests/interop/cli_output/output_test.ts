@@ -19,6 +19,10 @@ import {
  */
 type Ctr = (args: string[], options?: CommandOptions) => Promise<Output>;
 
+/** Names of this run's own: other runs on the machine have Debian's containerds, too. */
+const runId = crypto.randomUUID().slice(0, 8);
+const [sideA, sideB] = [`sideA-${runId}`, `sideB-${runId}`];
+
 /** One command, and what of its outcome is compared. */
 interface Step {
   args: string[];
@@ -220,13 +224,13 @@ Deno.test("our ctr prints on Debian's containerd what Go's prints", () =>
   withImage(async (reference) => {
     await using one = await startContainerd();
     await using two = await startContainerd();
-    const theirs = inNamespace("sideA", (args, options) => one.ctr(args, options));
-    const ours = inNamespace("sideB", (args, options) =>
+    const theirs = inNamespace(sideA, (args, options) => one.ctr(args, options));
+    const ours = inNamespace(sideB, (args, options) =>
       run(ctrPath, ["--address", two.address, ...args], options));
     await pull(theirs, reference);
     // Debian's has no Transfer service: Go's ctr pulls for both.
     await pull(
-      inNamespace("sideB", (args) =>
+      inNamespace(sideB, (args) =>
         goCtr(two.address, args)),
       reference,
     );
@@ -249,8 +253,8 @@ Deno.test("our ctr prints on our daemon what Go's prints on Debian's", () =>
   withImage(async (reference) => {
     await using containerd = await startContainerd();
     await using longshore = await startLongshore();
-    const theirs = inNamespace("sideA", (args, options) => containerd.ctr(args, options));
-    const ours = inNamespace("sideB", (args, options) => longshore.ctr(args, options));
+    const theirs = inNamespace(sideA, (args, options) => containerd.ctr(args, options));
+    const ours = inNamespace(sideB, (args, options) => longshore.ctr(args, options));
     await pull(theirs, reference);
     await pull(ours, reference);
     assert.deepEqual(await compare(theirs, ours, reference), []);
@@ -260,8 +264,8 @@ Deno.test("Go's ctr prints on our daemon what it prints on Debian's", () =>
   withImage(async (reference) => {
     await using containerd = await startContainerd();
     await using longshore = await startLongshore();
-    const theirs = inNamespace("sideA", (args, options) => containerd.ctr(args, options));
-    const ours = inNamespace("sideB", (args, options) => longshore.goCtr(args, options));
+    const theirs = inNamespace(sideA, (args, options) => containerd.ctr(args, options));
+    const ours = inNamespace(sideB, (args, options) => longshore.goCtr(args, options));
     await pull(theirs, reference);
     await pull(ours, reference);
     assert.deepEqual(await compare(theirs, ours, reference, "Go's"), []);

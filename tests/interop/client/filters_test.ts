@@ -4,6 +4,7 @@ import { Client, Code, CtrError } from "../../../mod.ts";
 import { Container } from "../../../lib/api/services/containers/v1/containers.ts";
 import { Image } from "../../../lib/api/services/images/v1/images.ts";
 import { WriteAction } from "../../../lib/api/services/content/v1/content.ts";
+import { Sandbox } from "../../../lib/api/types/sandbox.ts";
 import { complete } from "../../../lib/rpc/service.ts";
 import { startContainerd, startLongshore } from "../../harness/mod.ts";
 import { containerd2 } from "../../harness/containerd2.ts";
@@ -36,6 +37,8 @@ const lists: Record<string, (client: Client, filters: string[]) => Promise<strin
   },
   leases: async ({ services }, filters) =>
     (await services.leases.list({ filters })).leases.map(({ id }) => id),
+  sandboxes: async ({ services }, filters) =>
+    (await services.sandboxes.list({ filters })).list.map(({ sandboxId }) => sandboxId),
   plugins: async ({ services }, filters) =>
     (await services.introspection.plugins({ filters })).plugins.map(({ type, id }) => `${type} ${id}`)
       .filter((name) => / (native|leases|nosuch)$/.test(name)),
@@ -105,6 +108,7 @@ const own: Record<string, string[][]> = {
     [`parent==snapshot-1`],
   ],
   leases: [["id==lease-1"], ["id~=[12]$"], ["id"]],
+  sandboxes: [["id==sandbox-1"], ["id~=[12]$"], ["id"], ["runtime.name"]],
   plugins: [
     ["type==io.containerd.snapshotter.v1"],
     ["id==native"],
@@ -126,7 +130,7 @@ async function answer(work: Promise<string[]>, refusals: readonly Code[]): Promi
 }
 
 /** Three of each kind of thing. */
-async function fill(client: Client): Promise<AsyncDisposable> {
+async function fill(client: Client, kinds: readonly string[]): Promise<AsyncDisposable> {
   const { services, content } = client;
   const open: ReadableStreamDefaultController[] = [];
   const writing: Promise<unknown>[] = [];
@@ -147,6 +151,11 @@ async function fill(client: Client): Promise<AsyncDisposable> {
       }),
     });
     await services.leases.create({ id: `lease-${n}`, labels: labels(n) });
+    if (kinds.includes("sandboxes")) {
+      const sandbox = complete(Sandbox, { sandboxId: `sandbox-${n}`, labels: labels(n) });
+      sandbox.runtime = { name: "io.containerd.runc.v2", options: undefined };
+      await services.sandboxes.create({ sandbox });
+    }
     const request = { snapshotter: "native", key: `snapshot-${n}`, labels: labels(n) };
     if (n === 1) {
       await services.snapshots.prepare({ ...request, key: "making" });
@@ -176,11 +185,16 @@ async function fill(client: Client): Promise<AsyncDisposable> {
   };
 }
 
-async function answers(address: string, refusals: readonly Code[]): Promise<Map<string, string>> {
+async function answers(
+  address: string,
+  kinds: readonly string[],
+  refusals: readonly Code[],
+): Promise<Map<string, string>> {
   await using client = await Client.connect(address, { namespace });
-  await using _open = await fill(client);
+  await using _open = await fill(client, kinds);
   const found = new Map<string, string>();
-  for (const [kind, list] of Object.entries(lists)) {
+  for (const kind of kinds) {
+    const list = lists[kind]!;
     const ordinary = kind === "ingests" || kind === "plugins"
       ? everywhere.map((filters) => filters.map((filter) => filter.replaceAll("labels.number", "ref")))
       : everywhere;
@@ -202,10 +216,11 @@ for (const [name, env] of Object.entries(theirs)) {
     ignore: !env,
     fn: async () => {
       await using theirs = await startContainerd("shm", env);
+      const kinds = Object.keys(lists).filter((kind) => kind !== "sandboxes" || name === "containerd 2");
       await using ours = await startLongshore({ where: "shm" });
       // It gives no class to refusals of some lists.
-      const expected = await answers(theirs.address, [Code.InvalidArgument, Code.Unknown]);
-      const actual = await answers(ours.address, [Code.InvalidArgument]);
+      const expected = await answers(theirs.address, kinds, [Code.InvalidArgument, Code.Unknown]);
+      const actual = await answers(ours.address, kinds, [Code.InvalidArgument]);
       const differences = [...expected].filter(([asked, found]) => actual.get(asked) !== found);
       assert.deepEqual(
         differences.map(([asked, found]) => `${asked}: ${found || "none"}, ours ${actual.get(asked)}`),
