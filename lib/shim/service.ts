@@ -63,6 +63,8 @@ function taskImpl(shim: Shim, own: string): ServiceImpl<typeof TaskV3> {
     },
     pids: async ({ id }, context) => ({ processes: await list(find(id, context)) }),
     closeIO: async ({ id, execId, stdin }, context) => {
+      // A client's input may have ended before the container is there: its pipe opens while that is made.
+      await shim.containers.settled(namespaceOf(context), id);
       const process = await processOf(find(id, context), execId);
       if (stdin) process.stdio?.closeStdin();
       return {};

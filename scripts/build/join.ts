@@ -14,7 +14,7 @@ interface Chunk {
   text: string;
   /** Paths of those it needs before it runs. */
   readonly imports: readonly string[];
-  readonly exports: readonly string[];
+  readonly exports: string[];
 }
 
 /** Where a chunk's exports are now. */
@@ -39,12 +39,14 @@ const lateImport = /\bimportLate\("(\.[^"]+)"\)/g;
  */
 export async function joinChunks(out: string, commands: readonly (readonly string[])[]): Promise<void> {
   const chunks = await readChunks(out);
+  takeStart(chunks.get("main.js")!);
   const groups = fold(group(chunks, commands), chunks);
   const places = placesOf(groups);
   const temporary = await Deno.makeTempDir({ dir: dirname(out) });
   try {
     await bundleGroups(temporary, groups, chunks, places);
     for (const name of places.keys()) await Deno.remove(join(out, name));
+    await Deno.writeTextFile(join(out, "main.js"), start);
     for (const n of groups.keys()) {
       await Deno.rename(join(temporary, "out", `entry-${n}.js`), join(out, fileOf(n)));
     }
@@ -57,18 +59,33 @@ export async function joinChunks(out: string, commands: readonly (readonly strin
   }
 }
 
-const fileOf = (group: number) => group === 0 ? "main.js" : `joined-${group}.js`;
+const fileOf = (group: number) => `joined-${group}.js`;
 
 /** Two chunks may export the same name: in the joined file it has the chunk's number behind it. */
 function placesOf(groups: readonly string[][]): Map<string, Place> {
   const places = new Map<string, Place>();
   groups.forEach((members, n) =>
     members.forEach((name, m) => {
-      const as = (exported: string) => name === "main.js" ? exported : `${exported}$${m}`;
+      const as = (exported: string) => exported === starting ? exported : `${exported}$${m}`;
       places.set(name, { file: fileOf(n), as });
     })
   );
   return places;
+}
+
+const starting = "startHere";
+const start = `import { ${starting} } from "./${fileOf(0)}";\nDeno.exit(await ${starting}(Deno.args));\n`;
+
+/**
+ * What starts the program gets a file of its own, in place of main.js: modules that a command loads late may be
+ * joined with the program's, and would wait for the end of what waits for them.
+ */
+function takeStart(main: Chunk): void {
+  const [statement, name] =
+    /^if \(import\.meta\.main\) Deno\.exit\(await (\w+)\(Deno\.args\)\);$/m.exec(main.text) ?? [];
+  if (!statement) throw new Error("main.js starts the program in an unknown way");
+  main.text = main.text.replace(statement, `export { ${name} as ${starting} };`);
+  main.exports.push(starting);
 }
 
 async function readChunks(out: string, under = ""): Promise<Map<string, Chunk>> {
@@ -154,15 +171,13 @@ async function bundleGroups(
     await Deno.writeTextFile(join(dir, name), redirect(chunks.get(name)!, chunks, places));
   }
   const entries = await Promise.all(groups.map(async (members, n) => {
-    const lines = members.filter((name) => name !== "main.js").map((name) => {
+    const lines = members.map((name) => {
       const as = chunks.get(name)!.exports.map((exported) =>
         `${exported} as ${places.get(name)!.as(exported)}`
       );
       return `import "./${name}";\nexport { ${as.join(", ")} } from "./${name}";\n`;
     });
-    // The bundler lets import.meta.main hold only in a file that it is told to start from.
-    const program = members.includes("main.js") ? await Deno.readTextFile(join(dir, "main.js")) : "";
-    await Deno.writeTextFile(join(dir, `entry-${n}.js`), lines.join("") + program);
+    await Deno.writeTextFile(join(dir, `entry-${n}.js`), lines.join(""));
     return `entry-${n}.js`;
   }));
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {

@@ -22,6 +22,20 @@ Deno.test("input goes in, output and errors come out, and CloseIO ends the input
   assert.equal(await errors, "oops\n");
 });
 
+Deno.test("input that ends while its container is being made ends for the process", async () => {
+  await using fixture = await Fixture.start();
+  const [stdin, stdout] = await Promise.all(["in", "out"].map((name) => fixture.fifo(name)));
+  const output = Deno.readTextFile(stdout!);
+  const made = fixture.create("early", ["cat"], { stdin, stdout });
+  // The pipe opens when the shim has opened it, which is before runc's container is known to anybody.
+  await Deno.writeTextFile(stdin!, "early\n");
+  await fixture.tasks.closeIO(fixture.scope, { containerId: "early", execId: "", stdin: true });
+  await made;
+  await fixture.start("early");
+  assert.equal((await fixture.wait("early")).exitStatus, 0);
+  assert.equal(await output, "early\n");
+});
+
 Deno.test("an exec has streams of its own", async () => {
   await using fixture = await Fixture.start();
   await fixture.create("host", ["sleep", "1000"]);
