@@ -280,10 +280,7 @@ export class SnapshotStore {
     return { id, layerPath: driver.layerPath!(id) };
   }
 
-  /**
-   * Makes a staged layer the committed snapshot `name` on top of `parent`.
-   * @throws AlreadyExists if there is one; the staged one then is still there.
-   */
+  /** Commits a staged layer as `name` on top of `parent`. Throws AlreadyExists; it is still staged then. */
   async commitStaged(
     scope: Scope,
     snapshotter: string,
