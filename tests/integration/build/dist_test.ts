@@ -66,9 +66,9 @@ Deno.test("frequent commands load few files, all of them compiled by an earlier 
     version: 2,
     "containers ls": 2,
     "images ls": 4,
-    "tasks ls": 4,
+    "tasks ls": 5,
     "run image id": 6,
-    "tasks exec id true": 5,
+    "tasks exec id true": 6,
   };
   for (const command of Object.keys(commands)) await loads(...command.split(" "));
   // The daemon is compiled in another way, which must not take the place of the commands'.
