@@ -1,47 +1,102 @@
 /**
- * Overlays of more layers than a page of options holds, by the system calls that take options one by one
- * (fsopen(2), fsconfig(2), fsmount(2), move_mount(2); `lowerdir+` of overlayfs, since Linux 6.8).
+ * Mounts made by the system calls that take options one by one (fsopen(2), fsconfig(2), fsmount(2), open_tree(2)).
+ * They have no place until they are given one (move_mount(2)): until then they end with their descriptor, and so with
+ * their process. Overlays made so may have more layers than a page of options holds (`lowerdir+`, since Linux 6.8).
  */
-import { cstring } from "./libc.ts";
+import type { Mount } from "../api/types/mount.ts";
+import { cstring, SystemError } from "./libc.ts";
 import { AT_FDCWD, MountCall, mountCall as call } from "./mount_calls.ts";
+import { MountFlag, PER_MOUNT, PROPAGATION, readMountOptions } from "./mount_options.ts";
 import { closeDescriptor } from "./pipe.ts";
 
-const CLOEXEC = 1;
+const FSOPEN_CLOEXEC = 1;
+const OPEN_TREE_CLONE = 1;
+const O_CLOEXEC = 0o2000000;
 const SET_FLAG = 0;
 const SET_STRING = 1;
 const CREATE = 6;
-const EMPTY_PATH = 4;
+const MOVE_EMPTY_PATH = 4;
+const AT_EMPTY_PATH = 0x1000;
 
 /** Flags of mount(2) and the attributes of mount_setattr(2) that they are here. */
-const attributes: readonly [bigint, number][] = [[1n, 1], [2n, 2], [4n, 4], [8n, 8], [1024n, 16], [
-  2048n,
-  128,
-]];
+const attributes: readonly [bigint, number][] = [
+  [MountFlag.RDONLY, 1],
+  [MountFlag.NOSUID, 2],
+  [MountFlag.NODEV, 4],
+  [MountFlag.NOEXEC, 8],
+  [MountFlag.NOATIME, 16],
+  [MountFlag.NODIRATIME, 128],
+];
+
+/**
+ * A mount without a place: the descriptor of its root. Undefined if the kernel doesn't take it so (an older one, an
+ * option that it reads in another way here, an error): mount(2) will do, or tell what is wrong.
+ */
+export function openMount({ type, source, options }: Mount): number | undefined {
+  const { bits, rest } = readMountOptions(options);
+  const special = bits & (PROPAGATION | MountFlag.REMOUNT) ||
+    rest.some((option) => option.includes("\\") || /^[ug]idmap=/.test(option));
+  if (special) return undefined;
+  try {
+    return bits & MountFlag.BIND ? cloneTree(source, bits) : makeMount({ type, source }, bits, rest);
+  } catch (error) {
+    if (error instanceof SystemError) return undefined;
+    throw error;
+  }
+}
 
 /**
  * Mounts an overlay on `target`; `bits` are flags of mount(2), `options` may name any number of lower directories.
  * Throws a SystemError, also where the kernel doesn't know these calls or options.
  */
 export function mountOverlayByParts(target: string, bits: bigint, options: readonly string[]): void {
-  const what = `mount overlay of many layers on ${target}`;
-  const context = call(what, MountCall.FSOPEN, [cstring("overlay"), CLOEXEC]);
+  const mount = makeMount({ type: "overlay" }, bits, options);
   try {
-    for (const [key, value] of options.flatMap(parts)) {
+    const what = `mount overlay of many layers on ${target}`;
+    call(what, MountCall.MOVE_MOUNT, [mount, cstring(""), AT_FDCWD, cstring(target), MOVE_EMPTY_PATH]);
+  } finally {
+    closeDescriptor(mount);
+  }
+}
+
+function makeMount(
+  { type, source }: { type: string; source?: string },
+  bits: bigint,
+  options: readonly string[],
+): number {
+  const what = `mount ${type}`;
+  const context = call(what, MountCall.FSOPEN, [cstring(type), FSOPEN_CLOEXEC]);
+  try {
+    const all = [...source ? [`source=${source}`] : [], ...options];
+    for (const [key, value] of all.flatMap(parts)) {
       if (value === undefined) call(what, MountCall.FSCONFIG, [context, SET_FLAG, cstring(key), 0, 0]);
       else call(what, MountCall.FSCONFIG, [context, SET_STRING, cstring(key), cstring(value), 0]);
     }
     call(what, MountCall.FSCONFIG, [context, CREATE, 0, 0, 0]);
-    const wanted = attributes.reduce((sum, [bit, attribute]) => bits & bit ? sum | attribute : sum, 0);
-    const mount = call(what, MountCall.FSMOUNT, [context, CLOEXEC, wanted]);
-    try {
-      call(what, MountCall.MOVE_MOUNT, [mount, cstring(""), AT_FDCWD, cstring(target), EMPTY_PATH]);
-    } finally {
-      closeDescriptor(mount);
-    }
+    return call(what, MountCall.FSMOUNT, [context, FSOPEN_CLOEXEC, attributesOf(bits)]);
   } finally {
     closeDescriptor(context);
   }
 }
+
+function cloneTree(source: string, bits: bigint): number {
+  const what = `clone mount of ${source}`;
+  const tree = call(what, MountCall.OPEN_TREE, [AT_FDCWD, cstring(source), OPEN_TREE_CLONE | O_CLOEXEC]);
+  try {
+    if (bits & PER_MOUNT) {
+      const wanted = new BigUint64Array([BigInt(attributesOf(bits)), 0n, 0n, 0n]);
+      const bytes = new Uint8Array(wanted.buffer);
+      call(what, MountCall.MOUNT_SETATTR, [tree, cstring(""), AT_EMPTY_PATH, bytes, bytes.length]);
+    }
+    return tree;
+  } catch (error) {
+    closeDescriptor(tree);
+    throw error;
+  }
+}
+
+const attributesOf = (bits: bigint) =>
+  attributes.reduce((sum, [bit, attribute]) => bits & bit ? sum | attribute : sum, 0);
 
 /** An option as the kernel takes it; lower directories each for itself, nearest first. */
 function parts(option: string): [string, string?][] {

@@ -3,6 +3,7 @@ import type { Mount } from "../api/types/mount.ts";
 import { Code, CtrError } from "../errors.ts";
 import type { IdMappings } from "../id_mappings.ts";
 import { attachTree, mappedLower, openMappedTree, takeMappings } from "./idmap.ts";
+import { MountFlag, PER_MOUNT, PROPAGATION, readMountOptions } from "./mount_options.ts";
 import { mountOverlayByParts } from "./mount_parts.ts";
 import { check, cstring, Errno, libc, SystemError } from "./libc.ts";
 
@@ -14,52 +15,6 @@ const c = libc({
 const slow = libc({ umount2: { parameters: ["buffer", "i32"], result: "i32", nonblocking: true } });
 const quick = libc({ umount2: { parameters: ["buffer", "i32"], result: "i32" } });
 
-const MS_RDONLY = 1n;
-const MS_REMOUNT = 32n;
-const MS_BIND = 4096n;
-const MS_REC = 16384n;
-const PROPAGATION = (1n << 17n) | (1n << 18n) | (1n << 19n) | (1n << 20n);
-
-const flags: Readonly<Record<string, bigint>> = {
-  ro: MS_RDONLY,
-  nosuid: 2n,
-  nodev: 4n,
-  noexec: 8n,
-  sync: 16n,
-  remount: MS_REMOUNT,
-  mand: 64n,
-  dirsync: 128n,
-  noatime: 1024n,
-  nodiratime: 2048n,
-  bind: MS_BIND,
-  rbind: MS_BIND | MS_REC,
-  unbindable: 1n << 17n,
-  runbindable: (1n << 17n) | MS_REC,
-  private: 1n << 18n,
-  rprivate: (1n << 18n) | MS_REC,
-  slave: 1n << 19n,
-  rslave: (1n << 19n) | MS_REC,
-  shared: 1n << 20n,
-  rshared: (1n << 20n) | MS_REC,
-  relatime: 1n << 21n,
-  strictatime: 1n << 24n,
-};
-/** Options that take an earlier one back. */
-const cleared: Readonly<Record<string, bigint>> = {
-  rw: MS_RDONLY,
-  suid: 2n,
-  dev: 4n,
-  exec: 8n,
-  async: 16n,
-  nomand: 64n,
-  atime: 1024n,
-  diratime: 2048n,
-  norelatime: 1n << 21n,
-  nostrictatime: 1n << 24n,
-};
-/** Flags of one mount, not of its file system. */
-const PER_MOUNT = MS_RDONLY | 2n | 4n | 8n | 1024n | 2048n | (1n << 21n) | (1n << 24n);
-const ignored = new Set(["defaults", "loop"]);
 /** What mount(2) takes as options: a page, with the NUL. */
 const PAGE = 4095;
 
@@ -109,13 +64,7 @@ function mountMappedOverlay(mount: Mount, target: string, mappings: IdMappings):
 }
 
 function mountPlain(mount: Mount, target: string): void {
-  let bits = 0n;
-  const rest: string[] = [];
-  for (const option of mount.options) {
-    if (flags[option] !== undefined) bits |= flags[option];
-    else if (cleared[option] !== undefined) bits &= ~cleared[option];
-    else if (!ignored.has(option)) rest.push(option);
-  }
+  const { bits, rest } = readMountOptions(mount.options);
   if (mount.type === "overlay" && bytesOf(rest.join(",")) > PAGE && byParts(target, bits, rest)) return;
   using fitted = fit(mount.type, rest);
   const { data } = fitted;
@@ -125,10 +74,10 @@ function mountPlain(mount: Mount, target: string): void {
   const first = bits & ~PROPAGATION;
   call(mount.source, target, mount.type, first, data, what);
   // The kernel looks at a bind's other flags only in a second call.
-  if (first & MS_BIND && first & PER_MOUNT && !(first & MS_REMOUNT)) {
-    call("", target, "", (first & ~MS_REC) | MS_REMOUNT, "", `${what} (flags)`);
+  if (first & MountFlag.BIND && first & PER_MOUNT && !(first & MountFlag.REMOUNT)) {
+    call("", target, "", (first & ~MountFlag.REC) | MountFlag.REMOUNT, "", `${what} (flags)`);
   }
-  if (propagation) call("", target, "", propagation | (bits & MS_REC), "", `${what} (propagation)`);
+  if (propagation) call("", target, "", propagation | (bits & MountFlag.REC), "", `${what} (propagation)`);
 }
 
 /** Whether the kernel takes an overlay's many layers one by one; else they have to be squeezed into a page. */

@@ -1,42 +1,42 @@
 /** Mounts for a moment, which don't outlive their process. */
 import type { Mount } from "../api/types/mount.ts";
-import { check, cstring, libc } from "./libc.ts";
-import { openDirectory } from "./files.ts";
+import { libc } from "./libc.ts";
+import { openMount } from "./mount_parts.ts";
 import { mountAll, unmountAll } from "./rootfs.ts";
 
-const c = libc({ umount2: { parameters: ["buffer", "i32"], result: "i32" } });
 // The last one to close a mount unmounts it, which may wait for the disk: it has a thread.
 const slow = libc({ close: { parameters: ["i32"], result: "i32", nonblocking: true } });
 
-const MNT_DETACH = 2;
-
 /**
- * Runs `work` on a directory of its own where `mounts` are mounted meanwhile. Only this process and its Workers
- * can use the path. Nobody else sees the mount, and it ends with the process, however that ends: it is taken from
- * its place as soon as it is open. (Mounts with others in them, which would lose each other, stay in their place.)
+ * Runs `work` on a directory where `mounts` are mounted meanwhile. Only this process and its Workers can use the path.
+ * Nobody else sees the mount, and it ends with the process, however that ends: it never has a place. (Several mounts,
+ * mounts with others in them, and those that the kernel takes in no other way, have one.)
  */
 export async function withTempMount<T>(
   mounts: readonly Mount[],
   work: (dir: string) => Promise<T>,
 ): Promise<T> {
-  const dir = await Deno.makeTempDir({ prefix: "longshore-mount-" });
-  let fd: number | undefined;
+  const fd = await standsAlone(mounts) ? openMount(mounts[0]!) : undefined;
+  if (fd === undefined) return await withPlacedMounts(mounts, work);
   try {
-    const alone = await standsAlone(mounts);
-    // From here to the detaching in one go: a daemon killed in between leaves the mount.
-    mountAll(mounts, dir);
-    if (!alone) return await work(dir);
-    fd = openDirectory(dir);
-    check(c.umount2(cstring(dir), MNT_DETACH), `detach ${dir}`);
-    await Deno.remove(dir);
     return await work(`/proc/self/fd/${fd}`);
   } finally {
-    if (fd !== undefined) await slow.close(fd);
+    await slow.close(fd);
+  }
+}
+
+async function withPlacedMounts<T>(
+  mounts: readonly Mount[],
+  work: (dir: string) => Promise<T>,
+): Promise<T> {
+  const dir = await Deno.makeTempDir({ prefix: "longshore-mount-" });
+  try {
+    mountAll(mounts, dir);
+    return await work(dir);
+  } finally {
     await unmountAll(dir);
     // Only the empty mount point: were something still mounted, its files would go too.
-    await Deno.remove(dir).catch((error) => {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    });
+    await Deno.remove(dir);
   }
 }
 
