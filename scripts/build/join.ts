@@ -180,8 +180,9 @@ async function bundleGroups(
     await Deno.writeTextFile(join(dir, `entry-${n}.js`), lines.join(""));
     return `entry-${n}.js`;
   }));
+  // Not --minify: it puts the value of a `using` declaration where it is used, and nobody disposes of it.
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--quiet", "--minify", "--platform", "deno", "--outdir", "out", ...entries]
+    args: ["bundle", "--quiet", "--platform", "deno", "--outdir", "out", ...entries]
       .concat(groups.map((_, n) => `--external=./${fileOf(n)}`)),
     cwd: dir,
   }).output();

@@ -90,7 +90,14 @@ Deno.test("upstream's way to push, over gRPC: progress and credentials come over
     reference: to,
   }]);
   assert.match(questions[0]!.wwwauthenticate[0]!, /^Basic /);
-  assert.deepEqual([seen.at(0)?.event, seen.at(-1)?.event], ["pushing content", "pushed content"]);
+  const told = [0, 1, -2, -1].map((at) => seen.at(at)?.event);
+  const name = `OCI Registry (${to})`;
+  assert.deepEqual(told, [
+    `Pushing to ${name}`,
+    "pushing content",
+    "pushed content",
+    `Completed push to ${name}`,
+  ]);
   const layer = seen.filter(({ name, event }) => name.startsWith("layer-") && event === "complete");
   assert.equal(layer.length, 1);
   assert.equal(layer[0]!.progress, layer[0]!.total);
