@@ -25,33 +25,22 @@ import type { Publisher } from "../events/mod.ts";
 import { anyOf } from "../rpc/any.ts";
 import type { CallOptions } from "../rpc/service.ts";
 import type { Scope } from "../scope.ts";
-import { type SelfCommand, selfCommand } from "../sys/mod.ts";
 import { bundlePath, listBundles, makeBundle, removeBundle } from "./bundle.ts";
-import { readBootstrap } from "./bootstrap.ts";
-import { BuiltinShim } from "./builtin_shim.ts";
-import { ExternalShims, type LostTask } from "./external_shims.ts";
+import type { LostTask } from "./external_shims.ts";
 import { type Checkpoints, storeCheckpoint, unpackCheckpoint } from "./checkpoints.ts";
 import { mountUnknown } from "./mapped_rootfs.ts";
-import { shimWish } from "./options.ts";
-import { OwnShims } from "./own_shims.ts";
 import { processOf } from "./process.ts";
-import { shimBinary } from "./runtime_name.ts";
-import { gatherStats, type TaskStats } from "./stats.ts";
 import type { ShimKind, TaskPlace, TaskStub } from "./shim.ts";
+import { Shims, type ShimsOptions } from "./shims.ts";
+import { gatherStats, type TaskStats } from "./stats.ts";
 
-export interface TaskManagerOptions {
-  /** The daemon's state directory. */
-  readonly state: string;
-  /** The daemon's ttrpc socket, to which shims send their events. */
-  readonly address: string;
+export interface TaskManagerOptions extends Pick<ShimsOptions, "state" | "address" | "command"> {
   /** Where container records are. */
   readonly containers: { get(scope: Scope, id: string): Container };
   /** Who hears of tasks whose shim can't tell any more. */
   readonly publisher: Publisher;
   /** How tasks become content and content tasks. */
   readonly checkpoints: Checkpoints;
-  /** The command line that runs `ctr` with some arguments; this program unless said. */
-  readonly command?: (args: readonly string[]) => SelfCommand;
 }
 
 /** What a caller may say of one call. */
@@ -66,23 +55,18 @@ interface Task extends TaskPlace {
 
 export class TaskManager implements AsyncDisposable {
   readonly #options: TaskManagerOptions;
-  readonly #builtin: BuiltinShim;
-  readonly #own: OwnShims;
-  readonly #external: ExternalShims;
+  readonly #shims: Shims;
   readonly #tasks = new Map<string, Task>();
 
   constructor(options: TaskManagerOptions) {
     this.#options = options;
-    this.#builtin = new BuiltinShim({ command: selfCommand, ...options, onLost: () => this.#replaceShim() });
-    this.#own = new OwnShims({
-      command: selfCommand,
-      ...options,
-      // As with the others': somebody has to notice its end.
-      onLost: (task) => void this.#state({ ...task, shim: this.#own }).catch(tellOf(task)),
-    });
-    this.#external = new ExternalShims({
-      daemon: { grpc: options.address.replace(/\.ttrpc$/, ""), ttrpc: options.address },
-      onLost: (task, end) => this.#lost(task, end),
+    const { state, address, command } = options;
+    this.#shims = new Shims({
+      state,
+      address,
+      command,
+      onLost: (kind, task) => this.#replace(kind, task),
+      onEnded: (task, end) => this.#lost(task, end),
     });
   }
 
@@ -93,7 +77,7 @@ export class TaskManager implements AsyncDisposable {
 
   /** Starts the shim ahead of the first task. */
   ready(): Promise<void> {
-    return this.#builtin.ready();
+    return this.#shims.ready();
   }
 
   /** Makes a container's task. Throws AlreadyExists if it has one. */
@@ -105,13 +89,12 @@ export class TaskManager implements AsyncDisposable {
     const { containerId: id, terminal, stdin, stdout, stderr } = request;
     const container = this.#options.containers.get(scope, id);
     const options = request.options?.typeUrl ? request.options : container.runtime?.options;
-    const { shimCgroup, taskApiAddress, taskApiVersion } = shimWish(options);
-    const binary = taskApiAddress ? undefined : await shimBinary(container.runtime?.name ?? "");
+    const shim = await this.#shims.choose(container.runtime?.name ?? "", options);
     const place = {
       namespace: scope.namespace,
       id,
       bundle: bundlePath(this.#options.state, scope.namespace, id),
-      shim: binary || taskApiAddress ? this.#external : shimCgroup ? this.#own : this.#builtin,
+      shim: shim.kind,
     };
     if (this.#tasks.has(keyOf(place))) throw alreadyExists(`task ${id}`);
     if (!container.spec?.value.length) throw invalidArgument(`container ${id} has no spec`);
@@ -120,29 +103,11 @@ export class TaskManager implements AsyncDisposable {
     this.#tasks.set(keyOf(place), place);
     try {
       const checkpoint = await unpackCheckpoint(this.#options.checkpoints, scope, request, place, signal);
-      if (binary) await this.#external.start(place, { binary, options });
-      else if (taskApiAddress) await this.#external.join(place, taskApiAddress, taskApiVersion);
-      else if (shimCgroup) await this.#own.start(place, shimCgroup);
-      const foreign = binary || taskApiAddress;
-      const rootfs = foreign ? mountUnknown(request.rootfs, place.bundle) : request.rootfs;
-      const { pid } = await this.#call(
-        place,
-        (stub) =>
-          stub.create(
-            {
-              id,
-              bundle: place.bundle,
-              rootfs,
-              terminal,
-              stdin,
-              stdout,
-              stderr,
-              options,
-              checkpoint,
-            },
-            { signal },
-          ),
-      );
+      await shim.start(place);
+      const rootfs = shim.foreign ? mountUnknown(request.rootfs, place.bundle) : request.rootfs;
+      const { bundle } = place;
+      const task = { id, bundle, rootfs, terminal, stdin, stdout, stderr, options, checkpoint };
+      const { pid } = await this.#call(place, (stub) => stub.create(task, { signal }));
       return { containerId: id, pid };
     } catch (error) {
       // A shim that lost only its caller may still be making it; such a task is kept, to be deleted by hand.
@@ -327,19 +292,15 @@ export class TaskManager implements AsyncDisposable {
 
   /** Lets go of the shim, which goes on without this daemon while it has tasks, and ends if it has none. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#tasks.size === 0) await this.#builtin.end();
-    await this.#builtin[Symbol.asyncDispose]();
-    await this.#own[Symbol.asyncDispose]();
-    await this.#external[Symbol.asyncDispose]();
+    if (this.#tasks.size === 0) await this.#shims.endIdle();
+    await this.#shims[Symbol.asyncDispose]();
   }
 
-  // The tasks of a dead shim have nobody who would notice their end.
-  #replaceShim(): void {
-    const tasks = [...this.#tasks.values()].filter(({ shim }) => shim === this.#builtin);
-    if (!tasks.length) return;
-    this.#state(tasks[0]!).catch((error) =>
-      console.error(`no shim for ${tasks.length} tasks: ${messageOf(error)}`)
-    );
+  /** The tasks of a dead shim have nobody who would notice their end: asking for one brings the next shim. */
+  #replace(kind: ShimKind, lost?: TaskPlace): void {
+    const tasks = [...this.#tasks.values()].filter(({ shim }) => shim === kind);
+    const task = lost ? { ...lost, shim: kind } : tasks[0];
+    if (task) this.#state(task).catch(tellOf(task));
   }
 
   /** The task of an external shim that died: told as ended, and gone. */
@@ -377,10 +338,9 @@ export class TaskManager implements AsyncDisposable {
   }
 
   async #restoreOne(place: TaskPlace): Promise<void> {
-    const own = await this.#own.resume(place) ? this.#own : this.#builtin;
-    const shim = await readBootstrap(place.bundle) ? this.#external : own;
+    const shim = await this.#shims.resume(place);
+    if (!shim) return;
     const task = { ...place, shim };
-    if (shim === this.#external && !await this.#external.resume(task)) return;
     // One whose shim can't be had just now is still there.
     const alive = await this.#alive(task).catch((error) => {
       tellOf(task)(error);
@@ -405,8 +365,7 @@ export class TaskManager implements AsyncDisposable {
   }
 
   async #forget(place: TaskPlace): Promise<void> {
-    await this.#external.end(place);
-    await this.#own.end(place);
+    await this.#shims.end(place);
     faultPoint("task.forget");
     await removeBundle(place.bundle);
     this.#tasks.delete(keyOf(place));
