@@ -23,15 +23,31 @@ export interface Header {
   readonly realSize: number;
 }
 
+/** What matters of a header that describes the entry after it. */
+export type ExtensionHeader = Pick<Header, "type" | "name" | "size">;
+
 /** Whether a block is nothing but zeros. */
 export function isZeroBlock(block: Uint8Array, at: number): boolean {
   for (let i = at; i < at + BLOCK; i++) if (block[i] !== 0) return false;
   return true;
 }
 
-/** Reads the header at `at`. Throws InvalidArgument if the checksum is wrong or a number is none. */
-export function parseHeader(block: Uint8Array, at: number): Header {
+/** The type flag's character of the header at `at`. Throws InvalidArgument if the checksum is wrong. */
+export function typeOfHeader(block: Uint8Array, at: number): string {
   verifyChecksum(block, at);
+  return String.fromCharCode(block[at + 156]!);
+}
+
+/** Reads a header that describes the entry after it; many layers have one before each file. */
+export function parseExtensionHeader(block: Uint8Array, at: number): ExtensionHeader {
+  const name = textField(block, at, at + 100);
+  const size = parseNumber(block, at + 124, at + 136);
+  if (size === undefined) throw invalidArgument(`tar header of ${quote(name)}: size is not a number`);
+  return { type: String.fromCharCode(block[at + 156]!), name, size };
+}
+
+/** Reads an entry's header. Throws InvalidArgument if a number is none. */
+export function parseHeader(block: Uint8Array, at: number): Header {
   const magic = textField(block, at + 257, at + 265);
   const gnu = magic === "ustar  ";
   const posix = !gnu && magic.startsWith("ustar");
@@ -62,21 +78,25 @@ export function parseHeader(block: Uint8Array, at: number): Header {
 
 /** The sum of all bytes, its own field taken as blanks; ancient tars added signed ones. */
 function verifyChecksum(block: Uint8Array, at: number) {
-  let sum = 0;
-  let high = 0;
-  for (let i = at; i < at + BLOCK; i++) {
-    const byte = block[i]!;
-    sum += byte;
-    high += byte >> 7;
-  }
-  for (let i = at + 148; i < at + 156; i++) {
-    sum += 32 - block[i]!;
-    high -= block[i]! >> 7;
-  }
+  let sum = sumOf(block, at);
+  for (let i = at + 148; i < at + 156; i++) sum += 32 - block[i]!;
   const claimed = parseNumber(block, at + 148, at + 156);
-  if (claimed !== sum && claimed !== sum - 256 * high) {
+  if (claimed !== sum && claimed !== sum - 256 * negatives(block, at)) {
     throw invalidArgument("tar header with a wrong checksum: damaged, or not a tar archive");
   }
+}
+
+function sumOf(block: Uint8Array, at: number): number {
+  let sum = 0;
+  for (let i = at; i < at + BLOCK; i++) sum += block[i]!;
+  return sum;
+}
+
+/** How many bytes are negative as signed ones, the field of the sum left out. */
+function negatives(block: Uint8Array, at: number): number {
+  let count = 0;
+  for (let i = at; i < at + BLOCK; i++) if (i < at + 148 || i >= at + 156) count += block[i]! >> 7;
+  return count;
 }
 
 /** Octal digits amid blanks and NULs, or GNU's base 256; undefined if neither, or beyond 2^53. */

@@ -8,7 +8,15 @@
  */
 import { invalidArgument } from "../errors.ts";
 import type { Entry, EntrySink, Extent } from "./entry.ts";
-import { BLOCK, type Header, isZeroBlock, parseHeader } from "./header.ts";
+import {
+  BLOCK,
+  type ExtensionHeader,
+  type Header,
+  isZeroBlock,
+  parseExtensionHeader,
+  parseHeader,
+  typeOfHeader,
+} from "./header.ts";
 import { buildEntry, type Extensions } from "./build_entry.ts";
 import { type ByteText, quote, textField } from "./names.ts";
 import { parsePax, paxChanges } from "./pax.ts";
@@ -28,7 +36,7 @@ export class TarReader {
   #block = new Uint8Array(BLOCK);
   #zeroBlock = false;
 
-  #extension: { header: Header; data: Uint8Array; filled: number } | undefined;
+  #extension: { header: ExtensionHeader; data: Uint8Array; filled: number } | undefined;
   #pending: Extensions = {};
 
   #entry: Entry | undefined;
@@ -91,13 +99,12 @@ export class TarReader {
       return;
     }
     if (this.#zeroBlock) throw invalidArgument("tar archive: a lone zero block before another header");
-    const header = parseHeader(block, at);
-    if (header.size < 0) throw invalidArgument(`tar entry ${quote(header.name)}: negative size`);
-    if ("xgLK".includes(header.type)) this.#beginExtension(header);
-    else this.#beginEntry(header, block, at);
+    if ("xgLK".includes(typeOfHeader(block, at))) {
+      this.#beginExtension(sound(parseExtensionHeader(block, at)));
+    } else this.#beginEntry(sound(parseHeader(block, at)), block, at);
   }
 
-  #beginExtension(header: Header) {
+  #beginExtension(header: ExtensionHeader) {
     if (header.size > EXTENSION_LIMIT) {
       throw invalidArgument(`tar extended header of ${header.size} bytes: the limit is ${EXTENSION_LIMIT}`);
     }
@@ -209,4 +216,9 @@ export class TarReader {
       if (this.#offset === offset + length) this.#offset = extents[++this.#extent]?.offset ?? 0;
     }
   }
+}
+
+function sound<H extends ExtensionHeader>(header: H): H {
+  if (header.size < 0) throw invalidArgument(`tar entry ${quote(header.name)}: negative size`);
+  return header;
 }

@@ -283,14 +283,26 @@ export function tellsTypes(fd: number): boolean {
   return filled > 18 && buffer[18] !== 0;
 }
 
-/** Bytes as a string with one character (0-255) for each; the reverse of {@linkcode CName}. */
+/**
+ * Bytes as a string with one character (0-255) for each; the reverse of {@linkcode CName}. Most are short: eight at
+ * a time take half as long as a call with an array.
+ */
 export function bytesToText(bytes: Uint8Array, start: number, end: number): string {
+  const of = String.fromCharCode;
   let text = "";
-  for (let at = start; at < end; at += 4096) {
-    text += String.fromCharCode.apply(
-      null,
-      bytes.subarray(at, Math.min(end, at + 4096)) as unknown as number[],
+  let at = start;
+  for (; at + 8 <= end; at += 8) {
+    text += of(
+      bytes[at]!,
+      bytes[at + 1]!,
+      bytes[at + 2]!,
+      bytes[at + 3]!,
+      bytes[at + 4]!,
+      bytes[at + 5]!,
+      bytes[at + 6]!,
+      bytes[at + 7]!,
     );
   }
+  for (; at < end; at++) text += of(bytes[at]!);
   return text;
 }
