@@ -31,27 +31,45 @@ const packed = Deno.build.arch === "x86_64";
 const SIZE = packed ? 12 : 16;
 const DATA = packed ? 4 : 8;
 
+/** A descriptor that is, or was, waited for. */
+interface Watch {
+  /** What the kernel calls it: a descriptor's number is soon another's, while news of the first is under way. */
+  readonly token: number;
+  fire: () => void;
+}
+
 /** The set. Its loop starts with the first watch and keeps the process alive. */
 export class Epoll {
   readonly #fd = check(c.epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
-  readonly #watches = new Map<number, () => void>();
+  /** By descriptor. */
+  readonly #watches = new Map<number, Watch>();
+  readonly #byToken = new Map<number, Watch>();
+  #lastToken = 0;
   #running = false;
 
   /** Calls `fire` when `fd` is ready, once; call again for the next time. */
   arm(fd: number, ready: Ready, fire: () => void): void {
-    const known = this.#watches.has(fd);
+    const known = this.#watches.get(fd);
+    const watch = known ?? { token: this.#lastToken = (this.#lastToken + 1) >>> 0, fire };
     const event = new Uint8Array(SIZE);
     const view = new DataView(event.buffer);
     view.setUint32(0, ready | EPOLLONESHOT, true);
-    view.setInt32(DATA, fd, true);
+    view.setUint32(DATA, watch.token, true);
     check(c.epoll_ctl(this.#fd, known ? MODIFY : ADD, fd, event), "epoll_ctl");
-    this.#watches.set(fd, fire);
+    watch.fire = fire;
+    this.#watches.set(fd, watch);
+    this.#byToken.set(watch.token, watch);
     if (!this.#running) void this.#run();
   }
 
   /** Forgets `fd` and closes it. Every descriptor that was ever armed must be closed by this. */
   close(fd: number): void {
-    if (this.#watches.delete(fd)) c.epoll_ctl(this.#fd, DELETE, fd, null);
+    const watch = this.#watches.get(fd);
+    if (watch) {
+      c.epoll_ctl(this.#fd, DELETE, fd, null);
+      this.#watches.delete(fd);
+      this.#byToken.delete(watch.token);
+    }
     closeDescriptor(fd);
   }
 
@@ -63,9 +81,9 @@ export class Epoll {
       const count = await c.epoll_wait(this.#fd, events, BATCH, -1);
       // The wait was on another thread, where errno can't be read; only a signal can have ended it.
       for (let n = 0; n < count; n++) {
-        const fire = this.#watches.get(view.getInt32(n * SIZE + DATA, true));
+        const watch = this.#byToken.get(view.getUint32(n * SIZE + DATA, true));
         try {
-          fire?.();
+          watch?.fire();
         } catch (error) {
           // One stream's trouble must not end the others.
           console.error(error);

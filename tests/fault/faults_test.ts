@@ -76,9 +76,8 @@ const faults: Record<string, (victim: Victim) => Promise<void>> = {
           }],
         });
         await using task = await container.newTask(noIo());
-        const waiting = task.wait();
         await task.start();
-        return (await waiting).code;
+        return (await task.wait()).code;
       }),
     );
     assert.deepEqual(codes, codes.map((_, n) => n % 100));

@@ -102,7 +102,10 @@ Deno.test("mapping leaves no process and no descriptor", async () => {
     await unmountAll(b.target);
     mountAll([b.overlay([2, 1], ...maps)], b.target);
   }
-  assert.deepEqual([children(), descriptors()], before);
+  // Fewer are fine: other tests' may end meanwhile.
+  for (const [n, count] of [children(), descriptors()].entries()) {
+    assert.ok(count <= before[n]!, `${n}: ${count}`);
+  }
 });
 
 /** The parent of a process (proc_pid_stat(5)). */

@@ -67,7 +67,8 @@ Deno.test("clients that attach and hang up, or wait and leave, leave nothing", a
   await often(together, rude);
   const descriptors = count(`/proc/${pid}/fd`);
   await often(clients, rude);
-  assert.equal(count(`/proc/${pid}/fd`), descriptors);
+  const now = count(`/proc/${pid}/fd`);
+  assert.ok(now <= descriptors, `${descriptors} descriptors grew to ${now}`);
   const reader = Deno.open(stdout!, { read: true });
   await Deno.writeTextFile(stdin!, "still here\n");
   using stream = await reader;
