@@ -4,7 +4,9 @@
  */
 import { invalidArgument, messageOf } from "../errors.ts";
 import { deviceOf } from "./devices.ts";
-import { parseSimpleYaml, type Yaml } from "./simple_yaml.ts";
+
+/** What a file means; all its words are texts. */
+type Yaml = string | Yaml[] | { [key: string]: Yaml } | null;
 
 interface Device {
   major: number;
@@ -34,8 +36,8 @@ const rates = {
  */
 export async function readBlockIo(path: string, name: string): Promise<BlockIo> {
   try {
-    const text = await Deno.readTextFile(path);
-    const file: Yaml = text.trimStart().startsWith("{") ? JSON.parse(text) : parseSimpleYaml(text);
+    const { parse } = await import("yaml");
+    const file: Yaml = parse(await Deno.readTextFile(path), { schema: "failsafe" });
     const { Classes: classes, ...rest } = mapOf(file, "the file");
     const [unknown] = Object.keys(rest);
     if (unknown) throw new Error(`no key ${unknown} (Classes)`);
@@ -49,7 +51,8 @@ export async function readBlockIo(path: string, name: string): Promise<BlockIo> 
     for (const part of parts) await addPart(io, mapOf(part, `an entry of class ${name}`));
     return io;
   } catch (error) {
-    throw invalidArgument(`block I/O classes ${JSON.stringify(path)}: ${messageOf(error)}`, { cause: error });
+    const [why] = messageOf(error).split("\n");
+    throw invalidArgument(`block I/O classes ${JSON.stringify(path)}: ${why}`, { cause: error });
   }
 }
 

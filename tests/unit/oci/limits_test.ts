@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { readBlockIo } from "../../../lib/oci/blockio.ts";
-import { parseSimpleYaml } from "../../../lib/oci/simple_yaml.ts";
 import { parseLimits, parseRlimit } from "../../../mod.ts";
 
 Deno.test("parseRlimit() reads types and both limits, and refuses others", () => {
@@ -16,33 +15,6 @@ Deno.test("parseRlimit() reads types and both limits, and refuses others", () =>
     assert.throws(() => parseLimits(bad), /whole numbers or "unlimited"/, bad);
   }
   assert.throws(() => parseLimits("2:1"), /the soft one is above/);
-});
-
-Deno.test("parseSimpleYaml() reads maps, lists, words and comments", () => {
-  const text = '# c\na: 1 # c\n"b c": [x, \'y\', ]\nlist:\n- k: v\n  l:\n    - "d # e"\n-\n  - z#z\nempty:\n';
-  assert.throws(() => parseSimpleYaml(text), /line 3/);
-  assert.deepEqual(parseSimpleYaml(text.replace(", ]", "]")), {
-    a: "1",
-    "b c": ["x", "y"],
-    list: [{ k: "v", l: ["d # e"] }, ["z#z"]],
-    empty: null,
-  });
-  assert.equal(parseSimpleYaml("# nothing\n"), null);
-});
-
-Deno.test("parseSimpleYaml() refuses what it can't read, naming the line", () => {
-  const bad = [
-    "a: &x 1",
-    "a: |\n  t",
-    "a:\n\tb: 1",
-    "a: 1\na: 2",
-    "a: {b: 1}",
-    "- a\n  - b",
-    "a: b: c",
-    "x\ny",
-  ]
-    .concat("  a: 1\nb: 2", "a: 1\n  b: 2", "a: *x", "a: !t x", "a: [b", '"a');
-  for (const text of bad) assert.throws(() => parseSimpleYaml(text), /^Error: line \d: /, text);
 });
 
 async function withFile<T>(text: string, test: (path: string) => Promise<T>): Promise<T> {
@@ -74,7 +46,8 @@ Deno.test("a class of block I/O finds its devices by pattern, and of one device 
       assert.ok((await new Deno.Command("mknod", { args }).output()).success, "mknod (needs root)");
     }
     await Deno.symlink(`${dir}/sda`, `${dir}/disk-SSD-1`);
-    const yaml = `Classes:\n  c:\n    - Devices: [${dir}/vd[a-z], "${dir}/disk-*SSD*"]\n      Weight: 50\n` +
+    const yaml =
+      `Classes:\n  c:\n    - Devices: ["${dir}/vd[a-z]", "${dir}/disk-*SSD*"]\n      Weight: 50\n` +
       `      ThrottleWriteIOPS: 1.5Ki\n    - Devices: [${dir}/vdb]\n      ThrottleWriteIOPS: 7k\n      ThrottleReadBps: 0\n`;
     const [a, b, s] = [0, 16, 32].map((minor) => ({ major: 259, minor }));
     assert.deepEqual(await withFile(yaml, (path) => readBlockIo(path, "c")), {
