@@ -60,9 +60,14 @@ class Reader implements Disposable {
   }
 
   static async open(path: string): Promise<Reader> {
-    let oldest = 0;
-    while (await inode(nameOf(path, oldest + 1))) oldest++;
-    return new Reader(path, await Deno.open(nameOf(path, oldest)));
+    for (;;) {
+      let oldest = 0;
+      // In the middle of a rotation one of the names is missing.
+      while (await inode(nameOf(path, oldest + 1)) || await inode(nameOf(path, oldest + 2))) oldest++;
+      const file = await openIfThere(nameOf(path, oldest));
+      if (file) return new Reader(path, file);
+      if (oldest === 0) return new Reader(path, await Deno.open(path));
+    }
   }
 
   /** All that has come since the last time. */
@@ -80,15 +85,18 @@ class Reader implements Disposable {
 
   /** The file after the one that is open, if there is one. */
   async #next(): Promise<Deno.FsFile | undefined> {
-    const { ino } = await this.#file.stat();
-    if (await inode(this.#path) === ino) return undefined;
-    let n = 1;
-    for (let found; (found = await inode(nameOf(this.#path, n))) && found !== ino;) n++;
-    return await Deno.open(nameOf(this.#path, n - 1)).catch((error) => {
-      // In the middle of a rotation the new file is not there yet.
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      throw error;
-    });
+    for (;;) {
+      const { ino, nlink } = await this.#file.stat();
+      if (await inode(this.#path) === ino) return undefined;
+      let n = 1;
+      for (let found; (found = await inode(nameOf(this.#path, n))) && found !== ino;) n++;
+      const next = await openIfThere(nameOf(this.#path, n - 1));
+      // A rotation begins with the oldest: while ours has its place, so had the one after it. One that is gone has none.
+      if (next && (nlink === 0 || await inode(nameOf(this.#path, n)) === ino)) return next;
+      next?.close();
+      // The new file is not there yet.
+      if (!next && n === 1) return undefined;
+    }
   }
 
   async #read(entries: LogEntry[]): Promise<void> {
@@ -111,4 +119,13 @@ const nameOf = (path: string, n: number) => n === 0 ? path : `${path}.${n}`;
 
 async function inode(path: string): Promise<number | undefined> {
   return await Deno.stat(path).then(({ ino }) => ino ?? undefined, () => undefined);
+}
+
+async function openIfThere(path: string): Promise<Deno.FsFile | undefined> {
+  try {
+    return await Deno.open(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }
