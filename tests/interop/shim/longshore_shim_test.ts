@@ -65,6 +65,18 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
 const isGone = async (pid: number) =>
   /^State:\s+Z/m.test(await Deno.readTextFile(`/proc/${pid}/status`).catch(() => "State: Z"));
 
+/** With what is left in it; a process that has just ended holds it a moment longer. */
+async function removeCgroup(dir: string): Promise<void> {
+  for (const pid of (await Deno.readTextFile(`${dir}/cgroup.procs`)).split("\n").filter(Boolean)) {
+    try {
+      Deno.kill(Number(pid), "SIGKILL");
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  await until(`${dir} can be removed`, () => Deno.remove(dir).then(() => true, () => false));
+}
+
 const quiet = ["--null-io", "-d"];
 
 Deno.test("containerd runs containers by our shim: input, output, code", () =>
@@ -234,6 +246,6 @@ Deno.test("a container whose options name a cgroup gets a shim of its own there;
       Deno.kill(own, "SIGKILL");
       await until("the shim is gone", () => isGone(own));
     } finally {
-      for (const dir of dirs) await Deno.remove(dir);
+      for (const dir of dirs) await removeCgroup(dir);
     }
   }));
