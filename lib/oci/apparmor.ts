@@ -42,7 +42,7 @@ export async function loadDefaultProfile(name: string, host: AppArmorHost = this
 }
 
 /** Throws InvalidArgument for names that would be more than a name in a profile's text. */
-export function checkProfileName(name: string): void {
+function checkProfileName(name: string): void {
   if (/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) return;
   throw invalidArgument(
     `AppArmor profile ${JSON.stringify(name)}: a name has letters, digits, dots, dashes and underscores`,

@@ -100,7 +100,7 @@ export function mappedLower(
  * The nearest directory that all are in. Of a single one its parent's parent, if on the same file system: the last two
  * parts of a layer's path tell which layer it is to whoever reads the mount table.
  */
-export function commonDirectory(paths: readonly string[]): string {
+function commonDirectory(paths: readonly string[]): string {
   const parts = paths.map((path) => path.split("/").slice(0, -1));
   const [first = []] = parts;
   const differs = first.findIndex((name, n) => parts.some((other) => other[n] !== name));
