@@ -4,7 +4,7 @@ import { type Side, Sides, until } from "./sides.ts";
 
 /**
  * What is run, in 8 MiB; and what is told of it, in our order. containerd's may tell of an exit first. Kills that come
- * together are told once.
+ * together are told once, so the second one waits until the first was told.
  */
 const lives: Record<string, { command: string[]; code: number; events: string[] }> = {
   first: {
@@ -13,9 +13,9 @@ const lives: Record<string, { command: string[]; code: number; events: string[] 
     events: ["create", "start", "oom", "exit", "delete"],
   },
   children: {
-    command: ["sh", "-c", "tail /dev/zero; sleep 0.5; tail /dev/zero; exit 3"],
+    command: ["sh", "-c", "tail /dev/zero; until [ -e /told ]; do sleep 0.02; done; tail /dev/zero; exit 3"],
     code: 3,
-    events: ["create", "start", "oom", "exit", "delete"],
+    events: ["create", "start", "oom", "oom", "exit", "delete"],
   },
   modest: { command: ["true"], code: 0, events: ["create", "start", "exit", "delete"] },
 };
@@ -24,18 +24,19 @@ Deno.test("a kill for want of memory is told as with containerd, and before the 
   await using sides = await Sides.start();
   for (const side of [sides.theirs, sides.ours]) {
     await using events = await watch(side);
+    await Deno.remove(`${side.rootfs}/told`).catch(() => {});
     for (const [id, { command, code }] of Object.entries(lives)) {
       const flags = ["--rm", "--env", "PATH=/bin", "--memory-limit", String(8 << 20)];
-      assert.equal(
-        (await side.tryCtr(["run", ...flags, "--rootfs", side.rootfs, id, ...command])).code,
-        code,
-        id,
-      );
+      const running = side.tryCtr(["run", ...flags, "--rootfs", side.rootfs, id, ...command]);
+      if (id === "children") {
+        await until("the first kill is told", () => Promise.resolve(events.of(id).includes("oom")));
+        await Deno.writeTextFile(`${side.rootfs}/told`, "");
+      }
+      assert.equal((await running).code, code, id);
     }
     for (const [id, { events: expected }] of Object.entries(lives)) {
-      const kinds = () => [...new Set(events.of(id))];
-      await until(`all is told of ${id}`, () => Promise.resolve(kinds().length >= expected.length));
-      const seen = kinds();
+      await until(`all is told of ${id}`, () => Promise.resolve(events.of(id).length >= expected.length));
+      const seen = events.of(id);
       if (side === sides.ours) assert.deepEqual(seen, expected, id);
       assert.deepEqual(seen.toSorted(), expected.toSorted(), id);
     }
