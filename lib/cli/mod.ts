@@ -2,6 +2,7 @@
 import type { Command, Flag } from "./command.ts";
 import { usageError } from "./command.ts";
 import { globalFlags, readGlobals } from "./globals.ts";
+import { tidyCompiled } from "./compiled.ts";
 import { nearest } from "./nearest.ts";
 import { parse, type Parsed } from "./parse.ts";
 import { commands } from "./root.ts";
@@ -14,6 +15,8 @@ export async function main(words: readonly string[]): Promise<number> {
   } catch (error) {
     const { report } = await import("./report.ts");
     return report(error, words.includes("--debug"));
+  } finally {
+    await tidyCompiled();
   }
 }
 

@@ -5,6 +5,7 @@ import { faultPoint } from "../fault.ts";
 import { mountAll, unmountAll } from "../sys/mod.ts";
 import { type Container, newProcess } from "./container.ts";
 import { exited } from "./exit.ts";
+import { beginGracePeriod } from "./grace_period.ts";
 import { refuseUnmapped } from "./mapped_mounts.ts";
 import { fileOf, noteRuntime, writeRecord } from "./record.ts";
 import { runRunc } from "./runc.ts";
@@ -36,6 +37,7 @@ export async function create(shim: Shim, namespace: string, request: CreateTaskR
 }
 
 async function make(shim: Shim, namespace: string, request: CreateTaskRequest): Promise<Container> {
+  beginGracePeriod();
   const { id, bundle, rootfs: mounts, stdin, stdout, stderr, terminal } = request;
   const runtime = runtimeOf(shim, namespace, request.options);
   const facts = await readSpecFacts(bundle);

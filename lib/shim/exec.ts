@@ -3,6 +3,7 @@ import type { ExecProcessRequest } from "../api/runtime/task/v3/shim.ts";
 import { Status } from "../api/types/task/task.ts";
 import { alreadyExists, failedPrecondition, invalidArgument } from "../errors.ts";
 import { type Container, newProcess, type Process } from "./container.ts";
+import { beginGracePeriod } from "./grace_period.ts";
 import { publish, type Shim } from "./shim.ts";
 import { checkTarget } from "./output.ts";
 import { Topic } from "./topics.ts";
@@ -24,6 +25,8 @@ export function exec(shim: Shim, container: Container, request: ExecProcessReque
   if (!spec?.value.length) throw invalidArgument(`exec ${execId} has no process spec`);
   checkTarget(stdout);
   checkTarget(stderr);
+  // Most are started at once.
+  beginGracePeriod();
   const process = newProcess(execId, { stdin, stdout, stderr, terminal });
   specs.set(process, new Uint8Array(spec.value));
   container.execs.set(execId, process);

@@ -4,6 +4,7 @@ import { Code, CtrError, failedPrecondition } from "../errors.ts";
 import { Access, openFd, readFd, Ready } from "../sys/mod.ts";
 import { type Container, inTurn, type Process } from "./container.ts";
 import { exited, whileStarting } from "./exit.ts";
+import { beginGracePeriod } from "./grace_period.ts";
 import { fileOf } from "./record.ts";
 import { hearOom } from "./oom.ts";
 import { restore } from "./restore.ts";
@@ -75,6 +76,7 @@ async function startExec(shim: Shim, container: Container, process: Process): Pr
   const stdio = process.stdio = undo.use(new Stdio(process.paths, shim.state, runtime.io));
   await stdio.prepare(shim, container);
   await Deno.writeFile(specFile, specOf(process), { mode: 0o600 });
+  beginGracePeriod();
   try {
     await runRunc(shim.reaper, runtime, {
       args: ["exec", "--process", specFile, "--detach", "--pid-file", pidFile, ...stdio.runcArgs, id],

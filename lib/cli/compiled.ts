@@ -1,0 +1,28 @@
+/**
+ * What Deno keeps of the program compiled, where the self-contained file has it in a folder of its own (DENO_DIR).
+ *
+ * Deno keeps it in SQLite databases, and ends without closing them: what the first run of a command has written
+ * stays in their logs, which every later start reads from end to end before it looks anything up. Three
+ * milliseconds of each command are saved by moving it where it belongs, once.
+ */
+
+/** Empties the logs, if there is something in them; who can't leaves it to the next command. */
+export async function tidyCompiled(): Promise<void> {
+  const dir = Deno.env.get("DENO_DIR");
+  if (!dir || !Deno.env.has("CTR_EXECUTABLE")) return;
+  try {
+    const full = [...Deno.readDirSync(dir)].filter(({ name }) =>
+      name.endsWith(suffix) && Deno.statSync(`${dir}/${name}`).size > 0
+    );
+    if (full.length === 0) return;
+    const { DatabaseSync } = await import("node:sqlite");
+    for (const { name } of full) {
+      using database = new DatabaseSync(`${dir}/${name.slice(0, -suffix.length)}`);
+      database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+  } catch {
+    // Another command is at it, or may not write here.
+  }
+}
+
+const suffix = "-wal";
