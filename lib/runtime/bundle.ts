@@ -1,4 +1,9 @@
-/** A task's bundle: the directory with config.json and rootfs from which runc makes the container. */
+/**
+ * A task's bundle: the directory with config.json and rootfs from which runc makes the container.
+ *
+ * It lies in memory (/run) and is small, so it is written at once: handing a call to a thread takes longer than the
+ * call.
+ */
 import { alreadyExists } from "../errors.ts";
 import { type IdMapping, toHost } from "../id_mappings.ts";
 import { unmountAll } from "../sys/mod.ts";
@@ -12,41 +17,41 @@ export const bundlePath = (state: string, namespace: string, id: string) =>
  * Throws AlreadyExists.
  */
 export async function makeBundle(path: string, spec: Uint8Array): Promise<void> {
-  await makeParents(path);
+  makeParents(path);
   try {
-    await Deno.mkdir(path, { mode: 0o700 });
+    Deno.mkdirSync(path, { mode: 0o700 });
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) throw alreadyExists(`bundle ${path}`);
     throw error;
   }
   try {
-    await fill(path, spec);
+    fill(path, spec);
   } catch (error) {
     await removeBundle(path);
     throw error;
   }
 }
 
-async function fill(path: string, spec: Uint8Array): Promise<void> {
+function fill(path: string, spec: Uint8Array): void {
   const group = rootGroup(spec);
   if (group) {
-    await Deno.chown(path, null, group);
-    await Deno.chmod(path, 0o710);
+    Deno.chownSync(path, null, group);
+    Deno.chmodSync(path, 0o710);
   }
-  await Deno.mkdir(`${path}/rootfs`, { mode: 0o711 });
-  await Deno.chmod(`${path}/rootfs`, 0o711);
-  await Deno.writeFile(`${path}/config.json`, spec, { mode: 0o600 });
+  Deno.mkdirSync(`${path}/rootfs`, { mode: 0o711 });
+  Deno.chmodSync(`${path}/rootfs`, 0o711);
+  Deno.writeFileSync(`${path}/config.json`, spec, { mode: 0o600 });
 }
 
-async function makeParents(path: string): Promise<void> {
+function makeParents(path: string): void {
   const [namespaceDir, tasksDir] = [
     path.slice(0, path.lastIndexOf("/")),
     path.split("/").slice(0, -2).join("/"),
   ];
   for (const dir of [tasksDir, namespaceDir]) {
     try {
-      await Deno.mkdir(dir, { mode: 0o711 });
-      await Deno.chmod(dir, 0o711);
+      Deno.mkdirSync(dir, { mode: 0o711 });
+      Deno.chmodSync(dir, 0o711);
     } catch (error) {
       if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
     }

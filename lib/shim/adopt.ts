@@ -10,6 +10,7 @@ import { pidfdOpen, Ready, unmountAll } from "../sys/mod.ts";
 import { type Container, newProcess } from "./container.ts";
 import { exited } from "./exit.ts";
 import { hearOom } from "./oom.ts";
+import { exists } from "./files.ts";
 import { hasOwnShim, notedRuntime, readRecord, startTime, type TaskRecord } from "./record.ts";
 import { runRunc } from "./runc.ts";
 import { runtimeOf } from "./runtime.ts";
@@ -24,7 +25,7 @@ export async function adoptAll(shim: Shim): Promise<void> {
   for (const namespace of await names(`${shim.state}/tasks`)) {
     for (const id of await names(`${shim.state}/tasks/${namespace}`)) {
       const bundle = `${shim.state}/tasks/${namespace}/${id}`;
-      if (!await hasOwnShim(bundle)) await adoptFrom(shim, bundle);
+      if (!hasOwnShim(bundle)) await adoptFrom(shim, bundle);
     }
   }
 }
@@ -44,15 +45,15 @@ export async function adoptFrom(shim: Shim, bundle: string): Promise<void> {
 async function adopt(shim: Shim, bundle: string, record: TaskRecord): Promise<void> {
   const { namespace, id, runtime, mounts, stdio, pid } = record;
   const init = newProcess("", stdio);
-  const facts = await readSpecFacts(bundle);
+  const facts = readSpecFacts(bundle);
   const container: Container = { namespace, id, bundle, runtime, mounts, facts, init, execs: new Map() };
   init.pid = pid;
   await shim.containers.add(namespace, id, () => Promise.resolve(container));
-  const waits = await Deno.lstat(`${runtime.root}/${id}/exec.fifo`).then(() => true, () => false);
+  const waits = exists(`${runtime.root}/${id}/exec.fifo`);
   init.status = waits ? Status.CREATED : Status.RUNNING;
   const fd = pidfdOpen(pid);
   const end = () => exited(shim, container, init, { code: UNKNOWN, at: now() });
-  if (fd === undefined || await startTime(pid) !== record.startTime) {
+  if (fd === undefined || startTime(pid) !== record.startTime) {
     if (fd !== undefined) shim.epoll.close(fd);
     return end();
   }

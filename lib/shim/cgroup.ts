@@ -15,9 +15,9 @@ export interface Footprint {
 }
 
 /** Reads runc's state of a container; undefined if there is none or it is of an unknown shape. */
-export async function readFootprint(runcRoot: string, id: string): Promise<Footprint | undefined> {
+export function readFootprint(runcRoot: string, id: string): Footprint | undefined {
   try {
-    const state = JSON.parse(await Deno.readTextFile(`${runcRoot}/${id}/state.json`));
+    const state = JSON.parse(Deno.readTextFileSync(`${runcRoot}/${id}/state.json`));
     const cgroups = Object.values(state.cgroup_paths as Record<string, unknown>).filter((path) =>
       path !== ""
     );
@@ -66,7 +66,7 @@ export async function removeCgroups(footprint: Footprint): Promise<void> {
 // A cgroup is busy for a moment after its last process was reaped.
 async function removeCgroup(path: string, retries: number): Promise<void> {
   try {
-    await Deno.remove(path);
+    Deno.removeSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
     if (retries === 0) throw error;

@@ -40,7 +40,7 @@ async function make(shim: Shim, namespace: string, request: CreateTaskRequest): 
   beginGracePeriod();
   const { id, bundle, rootfs: mounts, stdin, stdout, stderr, terminal } = request;
   const runtime = runtimeOf(shim, namespace, request.options);
-  const facts = await readSpecFacts(bundle);
+  const facts = readSpecFacts(bundle);
   if (facts.mappedMounts.length) await refuseUnmapped(shim.reaper, runtime, facts.mappedMounts);
   const init = newProcess("", { stdin, stdout, stderr, terminal });
   const checkpoint = request.checkpoint || undefined;
@@ -62,9 +62,9 @@ async function make(shim: Shim, namespace: string, request: CreateTaskRequest): 
   undo.defer(() =>
     runRunc(shim.reaper, runtime, { args: ["delete", "--force", id], log: `${bundle}/log.json` })
   );
-  init.pid = Number(await Deno.readTextFile(fileOf(container, init, "pid")));
+  init.pid = Number(Deno.readTextFileSync(fileOf(container, init, "pid")));
   stdio.connect(shim.epoll);
-  await writeRecord(container);
+  writeRecord(container);
   faultPoint("shim.recorded");
   undo.move();
   return container;

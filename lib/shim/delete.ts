@@ -68,11 +68,11 @@ function refuseRunning(process: Process): void {
 async function removeTraces(shim: Shim, container: Container): Promise<void> {
   const { id, runtime, facts, bundle } = container;
   if (!facts.ownPids) await killAll(container);
-  const footprint = await readFootprint(runtime.root, id);
+  const footprint = readFootprint(runtime.root, id);
   if (!footprint || footprint.resctrl || facts.stopHooks || runtime.systemdCgroup) {
     await runRunc(shim.reaper, runtime, { args: ["delete", "--force", id], log: `${bundle}/log.json` });
     return;
   }
   await removeCgroups(footprint);
-  await Deno.remove(`${runtime.root}/${id}`, { recursive: true });
+  Deno.removeSync(`${runtime.root}/${id}`, { recursive: true });
 }

@@ -47,7 +47,7 @@ const SIGKILL = 9;
 
 /** Kills every process of a container, by its cgroup. */
 export async function killAll(container: Container, signal = SIGKILL): Promise<void> {
-  const footprint = await readFootprint(container.runtime.root, container.id);
+  const footprint = readFootprint(container.runtime.root, container.id);
   if (!footprint) return;
   for (const pid of await processesIn(footprint)) kill(pid, signal);
 }

@@ -1,8 +1,12 @@
 /**
  * What the shim writes into a bundle, so that another can take over if it dies: `task.json`, and
  * `exec-<id>.json` for an exec.
+ *
+ * Bundles lie in memory (/run): what is small there is read and written at once, here and elsewhere in the shim.
+ * Handing a call to a thread takes longer than the call.
  */
 import type { Mount } from "../api/types/mount.ts";
+import { exists } from "./files.ts";
 import type { Runtime } from "./runc.ts";
 import type { Container, Process } from "./container.ts";
 import type { StdioPaths } from "./stdio.ts";
@@ -22,19 +26,19 @@ export interface TaskRecord {
 const FILE = "task.json";
 
 /** Writes it; called once the container exists. */
-export async function writeRecord(container: Container): Promise<void> {
+export function writeRecord(container: Container): void {
   const { id, namespace, init, runtime, mounts, bundle } = container;
   const record: TaskRecord = {
     id,
     namespace,
     pid: init.pid,
-    startTime: await startTime(init.pid) ?? "",
+    startTime: startTime(init.pid) ?? "",
     stdio: init.paths,
     runtime,
     mounts,
   };
-  await Deno.writeTextFile(`${bundle}/.${FILE}`, JSON.stringify(record), { mode: 0o600 });
-  await Deno.rename(`${bundle}/.${FILE}`, `${bundle}/${FILE}`);
+  Deno.writeTextFileSync(`${bundle}/.${FILE}`, JSON.stringify(record), { mode: 0o600 });
+  Deno.renameSync(`${bundle}/.${FILE}`, `${bundle}/${FILE}`);
 }
 
 /** Reads it; undefined if the bundle has none. */
@@ -51,8 +55,7 @@ export async function readRecord(bundle: string): Promise<TaskRecord | undefined
 export const OWN_SHIM = "own-shim.json";
 
 /** Whether a container has a shim of its own. */
-export const hasOwnShim = (bundle: string): Promise<boolean> =>
-  Deno.lstat(`${bundle}/${OWN_SHIM}`).then(() => true, () => false);
+export const hasOwnShim = (bundle: string): boolean => exists(`${bundle}/${OWN_SHIM}`);
 
 const INTENTION = "runtime.json";
 
@@ -67,9 +70,9 @@ export async function notedRuntime(bundle: string): Promise<Runtime | undefined>
 }
 
 /** When a process was started, in clock ticks since the boot; undefined if it is gone or a zombie. */
-export async function startTime(pid: number): Promise<string | undefined> {
+export function startTime(pid: number): string | undefined {
   try {
-    const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return fields[0] === "Z" ? undefined : fields[19];
   } catch {

@@ -27,10 +27,10 @@ export async function restore(shim: Shim, container: Container, checkpoint: stri
   } catch (error) {
     throw await withReason(error, `${work}/restore.log`);
   }
-  init.pid = Number(await Deno.readTextFile(pidFile));
+  init.pid = Number(Deno.readTextFileSync(pidFile));
   hearOom(shim, container);
   stdio.connect(shim.epoll);
   init.status = Status.RUNNING;
   shim.reaper.watch(init.pid, (ended) => exited(shim, container, init, ended));
-  await writeRecord(container);
+  writeRecord(container);
 }

@@ -120,7 +120,7 @@ function stateOf(container: Container, process: Process): StateResponse {
 }
 
 async function list(container: Container): Promise<ProcessInfo[]> {
-  const footprint = await readFootprint(container.runtime.root, container.id);
+  const footprint = readFootprint(container.runtime.root, container.id);
   const execs = new Map([...container.execs.values()].map((process) => [process.pid, process.execId]));
   return (footprint ? await processesIn(footprint) : []).map((pid) => {
     const execId = execs.get(pid);

@@ -19,8 +19,8 @@ interface Spec {
 }
 
 /** Reads them. */
-export async function readSpecFacts(bundle: string): Promise<SpecFacts> {
-  const { linux, hooks, mounts }: Spec = JSON.parse(await Deno.readTextFile(`${bundle}/config.json`));
+export function readSpecFacts(bundle: string): SpecFacts {
+  const { linux, hooks, mounts }: Spec = JSON.parse(Deno.readTextFileSync(`${bundle}/config.json`));
   return {
     ownPids: (linux?.namespaces ?? []).some(({ type, path }) => type === "pid" && !path),
     startHooks: (hooks?.poststart ?? []).length > 0,

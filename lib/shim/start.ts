@@ -4,6 +4,7 @@ import { Code, CtrError, failedPrecondition } from "../errors.ts";
 import { Access, openFd, readFd, Ready } from "../sys/mod.ts";
 import { type Container, inTurn, type Process } from "./container.ts";
 import { exited, whileStarting } from "./exit.ts";
+import { exists, removeIfThere } from "./files.ts";
 import { beginGracePeriod } from "./grace_period.ts";
 import { fileOf } from "./record.ts";
 import { hearOom } from "./oom.ts";
@@ -36,7 +37,7 @@ async function startInit(shim: Shim, container: Container): Promise<void> {
   if (init.pid) hearOom(shim, container);
   if (checkpoint) {
     await restore(shim, container, checkpoint);
-  } else if (facts.startHooks || !await exists(fifo)) {
+  } else if (facts.startHooks || !exists(fifo)) {
     await runRunc(shim.reaper, runtime, { args: ["start", id], log: `${bundle}/log.json` });
   } else {
     await letGo(shim, init, fifo);
@@ -64,7 +65,7 @@ async function letGo(shim: Shim, init: Process, fifo: string): Promise<void> {
   } finally {
     shim.epoll.close(fd);
   }
-  await Deno.remove(fifo);
+  Deno.removeSync(fifo);
 }
 
 async function startExec(shim: Shim, container: Container, process: Process): Promise<void> {
@@ -75,7 +76,7 @@ async function startExec(shim: Shim, container: Container, process: Process): Pr
   using undo = new DisposableStack();
   const stdio = process.stdio = undo.use(new Stdio(process.paths, shim.state, runtime.io));
   await stdio.prepare(shim, container);
-  await Deno.writeFile(specFile, specOf(process), { mode: 0o600 });
+  Deno.writeFileSync(specFile, specOf(process), { mode: 0o600 });
   beginGracePeriod();
   try {
     await runRunc(shim.reaper, runtime, {
@@ -83,14 +84,14 @@ async function startExec(shim: Shim, container: Container, process: Process): Pr
       log,
       descriptors: stdio.descriptors,
     });
-    process.pid = Number(await Deno.readTextFile(pidFile));
+    process.pid = Number(Deno.readTextFileSync(pidFile));
   } catch (error) {
     process.status = Status.STOPPED;
     process.exitCode = 255;
     process.end();
     throw error;
   } finally {
-    await Promise.all([specFile, pidFile, log].map((file) => Deno.remove(file).catch(() => {})));
+    for (const file of [specFile, pidFile, log]) removeIfThere(file);
   }
   stdio.connect(shim.epoll);
   undo.move();
@@ -101,8 +102,4 @@ async function startExec(shim: Shim, container: Container, process: Process): Pr
     pid: process.pid,
   });
   shim.reaper.watch(process.pid, (ended) => exited(shim, container, process, ended));
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.lstat(path).then(() => true, () => false);
 }
