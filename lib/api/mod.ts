@@ -9,6 +9,7 @@ import { DiffDefinition as DiffV1Diff } from "./services/diff/v1/diff.ts";
 import { EventsDefinition as EventsV1Events } from "./services/events/v1/events.ts";
 import { ImagesDefinition as ImagesV1Images } from "./services/images/v1/images.ts";
 import { IntrospectionDefinition as IntrospectionV1Introspection } from "./services/introspection/v1/introspection.ts";
+import { LaunchDefinition as LaunchV1Launch } from "./services/launch/v1/launch.ts";
 import { LeasesDefinition as LeasesV1Leases } from "./services/leases/v1/leases.ts";
 import { MaintenanceDefinition as MaintenanceV1Maintenance } from "./services/maintenance/v1/maintenance.ts";
 import { MountsDefinition as MountsV1Mounts } from "./services/mounts/v1/mounts.ts";
@@ -34,6 +35,7 @@ export {
   EventsV1Events,
   ImagesV1Images,
   IntrospectionV1Introspection,
+  LaunchV1Launch,
   LeasesV1Leases,
   MaintenanceV1Maintenance,
   MountsV1Mounts,
@@ -60,6 +62,7 @@ export const allDefinitions = [
   EventsV1Events,
   ImagesV1Images,
   IntrospectionV1Introspection,
+  LaunchV1Launch,
   LeasesV1Leases,
   MaintenanceV1Maintenance,
   MountsV1Mounts,

@@ -1,5 +1,5 @@
 /** Named pipes between this command and the shim, in a directory of their own that only the user can enter. */
-import { makeFifo } from "../sys/mod.ts";
+import { makeFifo } from "../sys/fifo.ts";
 
 /** The pipes of one process. Without stderr it has a terminal: its output is one stream. */
 export interface Fifos extends AsyncDisposable {

@@ -7,7 +7,7 @@ export { checkScope, digestFault } from "./identifiers.ts";
 export { GarbageCollector, type GarbageCollectorOptions, type Sweeper } from "./gc.ts";
 export { ImageStore } from "./images.ts";
 export { checkLabels, keptLabels, type Labels, updateLabels } from "./labels.ts";
-export { holdByLease, LeaseStore, releaseFromLease } from "./leases.ts";
+export { expireLabel, holdByLease, LeaseStore, releaseFromLease } from "./leases.ts";
 export { ensureNamespace, NamespaceStore } from "./namespaces.ts";
 export { type DiskItem, type DiskTotal, Housekeeping } from "./housekeeping.ts";
 export { Numbers } from "./numbers.ts";

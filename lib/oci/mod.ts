@@ -16,7 +16,7 @@ export {
   wantsStart,
 } from "./restart_policy.ts";
 export { parseLimits, parseRlimit, type Rlimit } from "./rlimits.ts";
-export { userIn } from "./rootfs_user.ts";
+export { userIn, userOf } from "./rootfs_user.ts";
 export type { Seccomp, SeccompArg, SeccompRule } from "./seccomp.ts";
 export {
   type CpuLimits,

@@ -14,8 +14,9 @@ import { invalidArgument } from "../errors.ts";
 import { addDevices, addHostDevices } from "./devices.ts";
 import { type ImageConfig, mergeEnv } from "./image_config.ts";
 import { changeCapabilities, openEverything } from "./privileges.ts";
-import { userIn } from "./rootfs_user.ts";
+import { userIn, userOf } from "./rootfs_user.ts";
 import { type CpuLimits, defaultSpec, type Spec, type SpecMount } from "./spec.ts";
+import type { User } from "./users.ts";
 
 /** What options may need to know of the container. */
 export interface SpecContext {
@@ -23,6 +24,8 @@ export interface SpecContext {
   readonly id: string;
   /** How its root file system is mounted: where users are looked up. */
   readonly rootfs?: readonly Mount[];
+  /** The user that the image asks for, where it has been looked up already. */
+  readonly user?: User;
 }
 
 export type SpecOption = (spec: Spec, context: SpecContext) => void | Promise<void>;
@@ -41,8 +44,9 @@ export function withImageConfig(image: ImageConfig, args: readonly string[] = []
     process.env = mergeEnv(process.env, image.Env ?? []);
     process.args = [...image.Entrypoint ?? [], ...(args.length ? args : image.Cmd ?? [])];
     process.cwd = image.WorkingDir || "/";
-    if (image.User) await withUser(image.User)(spec, context);
-    else if (context.rootfs?.length) spec.process.user = await userIn(context.rootfs, "0");
+    if (context.user) process.user = context.user;
+    else if (image.User) await withUser(image.User)(spec, context);
+    else if (context.rootfs?.length) process.user = await userOf(context.rootfs, "");
   };
 }
 

@@ -1,17 +1,22 @@
 /** The user of a container's process, looked up in the files of its snapshot. */
 import type { Mount } from "../api/types/mount.ts";
-import { withTempMount } from "../sys/mod.ts";
 import { lookUpUser, type User } from "./users.ts";
 
 /**
  * The ids of `user` by the files in `mounts`, which are mounted for a moment. What a bind shows is read where it
  * lies: taking a mount away again makes the kernel wait for every processor.
  */
-export function userIn(mounts: readonly Mount[], user: string): Promise<User> {
+export async function userIn(mounts: readonly Mount[], user: string): Promise<User> {
   const parts = mounts.map(readOnly);
   const [only, another] = parts;
-  if (only?.type === "bind" && !only.target && !another) return lookUpUser(only.source, user);
-  return withTempMount(parts, (dir) => lookUpUser(dir, user));
+  if (only?.type === "bind" && !only.target && !another) return await lookUpUser(only.source, user);
+  const { withTempMount } = await import("../sys/mod.ts");
+  return await withTempMount(parts, (dir) => lookUpUser(dir, user));
+}
+
+/** The ids of a user as an image or a flag names it: "0:0" is nobody in particular, and no user is root. */
+export async function userOf(mounts: readonly Mount[], user: string): Promise<User> {
+  return user === "0:0" ? { uid: 0, gid: 0 } : await userIn(mounts, user || "0");
 }
 
 /**

@@ -1,6 +1,5 @@
 /** Users of a container, by its own /etc/passwd and /etc/group, which are not to be trusted. */
 import { Code, CtrError, invalidArgument } from "../errors.ts";
-import { closeFd, Open, openDirectory, openResolved, Resolve } from "../sys/mod.ts";
 
 /** A user as the runtime spec has it. */
 export interface User {
@@ -73,6 +72,8 @@ async function readLines(root: string, path: string): Promise<string[][]> {
 
 /** The kernel resolves the path: a symlink can't lead out of `root`. Only regular files of a sane size. */
 async function readBelow(root: string, path: string): Promise<Uint8Array> {
+  // Commands that need no user don't wait for libc.
+  const { closeFd, Open, openDirectory, openResolved, Resolve } = await import("../sys/mod.ts");
   const dir = openDirectory(root);
   let fd: number;
   try {

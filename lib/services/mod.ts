@@ -6,6 +6,7 @@ export { eventsService } from "./events.ts";
 export { healthService } from "./health.ts";
 export { imagesService } from "./images.ts";
 export { type Identity, introspectionService } from "./introspection.ts";
+export { launchService } from "./launch.ts";
 export { leasesService } from "./leases.ts";
 export { maintenanceService } from "./maintenance.ts";
 export { mountsService } from "./mounts.ts";

@@ -1,6 +1,5 @@
 /** Removing a container: its ended task, its snapshot, its record. */
-import { type Container, ContainersDefinition } from "../../api/services/containers/v1/containers.ts";
-import { SnapshotsDefinition } from "../../api/services/snapshots/v1/snapshots.ts";
+import { ContainersDefinition } from "../../api/services/containers/v1/containers.ts";
 import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
 import { type Process, Status } from "../../api/types/task/task.ts";
 import { removeFifos } from "../../client/fifos.ts";
@@ -28,7 +27,9 @@ export async function removeContainer(
       complain(`container ${id} is removed, but not from its network: ${messageOf(error)}`);
     });
   }
-  if (snapshot === "remove" && container) await removeSnapshot(daemon, container);
+  if (snapshot === "remove" && container?.snapshotKey) {
+    await removeSnapshot(daemon, { snapshotter: container.snapshotter, key: container.snapshotKey });
+  }
   await containers.delete({ id });
 }
 
@@ -38,7 +39,7 @@ export async function removeEnded(
   { id, snapshot }: { id: string; snapshot?: { snapshotter: string; key: string } },
 ): Promise<void> {
   await Promise.all([
-    snapshot && missing(daemon.stub(SnapshotsDefinition).remove(snapshot)),
+    snapshot && removeSnapshot(daemon, snapshot),
     daemon.stub(ContainersDefinition).delete({ id }),
   ]);
 }
@@ -56,8 +57,18 @@ async function removeTask(daemon: Daemon, containerId: string, task: Process): P
   await removeFifos(containerId, task);
 }
 
-async function removeSnapshot(daemon: Daemon, { snapshotter, snapshotKey }: Container): Promise<void> {
-  if (snapshotKey) await missing(daemon.stub(SnapshotsDefinition).remove({ snapshotter, key: snapshotKey }));
+const snapshotsApi = () => import("../../api/services/snapshots/v1/snapshots.ts");
+
+/** Loads what a removal needs beside what every container does. */
+export const prepareRemoval = (): void => void snapshotsApi();
+
+/** Removes a snapshot, if it is there. */
+export async function removeSnapshot(
+  daemon: Daemon,
+  snapshot: { snapshotter: string; key: string },
+): Promise<void> {
+  const { SnapshotsDefinition } = await snapshotsApi();
+  await missing(daemon.stub(SnapshotsDefinition).remove(snapshot));
 }
 
 /** What a call gives; undefined where there is nothing. */

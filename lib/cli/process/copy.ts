@@ -1,18 +1,9 @@
 /** Between a process's FIFOs and our own input and output. */
-import {
-  Access,
-  closeDescriptor,
-  growPipe,
-  openFd,
-  setBlocking,
-  splice,
-  spliceWaiting,
-} from "../../sys/mod.ts";
 import { writeAll } from "../output/print.ts";
 import type { DetachKeys } from "./detach_keys.ts";
 
 const chunk = 64 << 10;
-/** Bytes after which the kernel does the copying: what prints little needn't open libc for it. */
+/** Bytes after which the kernel does the copying: what prints little needn't load libc for it. */
 const much = 256 << 10;
 const step = 1 << 20;
 /** Steps until signals get their turn. */
@@ -28,7 +19,7 @@ export async function copyOut(path: string, name: "stdout" | "stderr"): Promise<
     writeAll(to, buffer.subarray(0, read));
     copied += read;
     if (copied < much) continue;
-    if (await spliceAll(path, Access.READ, (from) => [from, name === "stdout" ? 1 : 2])) return;
+    if (await spliceAll(path, "READ", (from) => [from, name === "stdout" ? 1 : 2])) return;
     copied = -Infinity;
   }
 }
@@ -46,7 +37,7 @@ export async function copyIn(path: string, keys: DetachKeys): Promise<"detached"
     if (detached) return "detached";
     copied += read;
     if (typing || copied < much) continue;
-    if (await spliceAll(path, Access.WRITE, (to) => [0, to])) return;
+    if (await spliceAll(path, "WRITE", (to) => [0, to])) return;
     copied = -Infinity;
   }
 }
@@ -57,31 +48,32 @@ export async function copyIn(path: string, keys: DetachKeys): Promise<"detached"
  */
 async function spliceAll(
   path: string,
-  access: number,
+  access: "READ" | "WRITE",
   ends: (fifo: number) => [number, number],
 ): Promise<boolean> {
+  const sys = await import("../../sys/mod.ts");
   let fifo: number;
   try {
-    fifo = openFd(path, access | Access.NONBLOCK);
+    fifo = sys.openFd(path, sys.Access[access] | sys.Access.NONBLOCK);
   } catch {
     // Somebody has removed the container, and its FIFOs with it.
     return false;
   }
   try {
-    setBlocking(fifo);
-    growPipe(fifo, step);
+    sys.setBlocking(fifo);
+    sys.growPipe(fifo, step);
     const [from, to] = ends(fifo);
     for (;;) {
-      for (let n = 0, moved; n < turn && (moved = splice(from, to, step)) !== "again"; n++) {
+      for (let n = 0, moved; n < turn && (moved = sys.splice(from, to, step)) !== "again"; n++) {
         if (moved === 0) return true;
         if (moved === "broken") return false;
       }
-      const moved = await spliceWaiting(from, to, step);
+      const moved = await sys.spliceWaiting(from, to, step);
       if (moved <= 0) return moved === 0;
     }
   } catch {
     return false;
   } finally {
-    closeDescriptor(fifo);
+    sys.closeDescriptor(fifo);
   }
 }

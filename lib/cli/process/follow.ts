@@ -33,7 +33,7 @@ export async function follow(
   start: () => Promise<unknown>,
 ): Promise<number | "detached"> {
   // Before the start: what it says first must find the terminal as it is later. Where no keys go to it, ours stays.
-  using _terminal = hasOurTerminal(stdio) ? lendTerminal(daemon, name) : undefined;
+  using _terminal = hasOurTerminal(stdio) ? await lendTerminal(daemon, name) : undefined;
   using signals = forwardSignals(daemon, stdio, name);
   const exited = exitOf(daemon, name);
   await start();

@@ -1,36 +1,24 @@
 /** Making a container: image, snapshot, spec, record. */
 import { Container, ContainersDefinition } from "../../api/services/containers/v1/containers.ts";
-import type { Image } from "../../api/services/images/v1/images.ts";
-import { SnapshotsDefinition } from "../../api/services/snapshots/v1/snapshots.ts";
 import type { Mount } from "../../api/types/mount.ts";
-import { createLease } from "../../client/lease.ts";
 import { alreadyExists, Code, isError } from "../../errors.ts";
 import { stopSignalLabel } from "../../labels.ts";
-import { containerLabels, type ImageConfig, type Spec, specUrl } from "../../oci/mod.ts";
+import { containerLabels, type Spec, specUrl } from "../../oci/mod.ts";
 import { anyJson } from "../../rpc/any.ts";
 import { complete } from "../../rpc/service.ts";
 import { type Call, usageError } from "../command.ts";
 import type { Daemon } from "../connect.ts";
+import { removeSnapshot } from "../containers/remove.ts";
 import { defaultSnapshotter } from "../flags.ts";
-import { chainIdOf, manifestFor, readJson } from "../images/contents.ts";
 import { parseLabels } from "../output/labels.ts";
-import { hostPlatform, parsePlatform } from "../output/platforms.ts";
-import { imageToRun } from "./image.ts";
 import { logLabels } from "./log.ts";
 import { checkNetworkFlags, extensionsOf } from "./network.ts";
+import { prepare, type Prepared } from "./prepare.ts";
 import { restartLabelsOf } from "./restart.ts";
 import { runtimeOf } from "./runtime.ts";
 import { specOf } from "./spec.ts";
 import type { Start } from "./start.ts";
-import { mappingsFrom, prepareFor } from "./user_namespace.ts";
-
-/** Where a container's files come from. */
-interface Source {
-  readonly image: Image;
-  readonly config: ImageConfig;
-  /** The snapshot below the container's own. */
-  readonly parent: string;
-}
+import { mappingsFrom } from "./user_namespace.ts";
 
 /** What a call's arguments name. */
 export interface Named {
@@ -65,41 +53,27 @@ export async function createContainer(daemon: Daemon, call: Call): Promise<Start
   if (from === undefined || flags.on("rootfs")) {
     return await createWithoutImage(daemon, call, { from, id, args });
   }
-  using lease = leaseBeside(daemon);
-  const source = await sourceOf(daemon, call, await imageToRun(daemon, call, from));
-  const snapshotter = flags.text("snapshotter") || defaultSnapshotter;
-  // Until the record is there nothing but the lease keeps a collection from taking the snapshot.
-  const leaseId = await lease.id();
-  const snapshots = daemon.stub(SnapshotsDefinition, { lease: leaseId });
-  const labels = parseLabels(flags.list("snapshotter-label"));
-  const snapshot = { snapshotter, key: id, parent: source.parent, labels };
-  const mounts = await prepareFor(daemon, flags, snapshot, leaseId)
-    .catch((error) => explain(daemon, id, error));
+  const prepared = await prepare(daemon, call, from, id).catch((error) => explain(daemon, id, error));
+  const snapshot = { snapshotter: flags.text("snapshotter") || defaultSnapshotter, key: id };
   try {
-    const context = { namespace: daemon.globals.namespace, id, rootfs: mounts };
-    const spec = await specOf(flags, context, source.config, args);
-    const record = await createRecord(
-      daemon,
-      call,
-      { id, image: source.image.name, snapshotter, snapshotKey: id },
-      spec,
-      source,
-    );
+    const { mounts, user, config, image } = prepared;
+    const context = { namespace: daemon.globals.namespace, id, rootfs: mounts, user };
+    const spec = await specOf(flags, context, config, args);
+    const made = { id, image: image.name, snapshotter: snapshot.snapshotter, snapshotKey: id };
+    const record = await createRecord(daemon, call, made, spec, prepared);
     return { id, ...record, rootfs: mounts, terminal: spec.process.terminal === true, snapshot };
   } catch (error) {
-    await snapshots.remove({ snapshotter, key: id }).catch(() => {});
+    await removeSnapshot(daemon, snapshot).catch(() => {});
     throw error;
+  } finally {
+    // Until the record is there nothing but the lease keeps a collection from taking the snapshot.
+    daemon.finish(endLease(daemon, prepared.lease));
   }
 }
 
-/** A lease that nobody waits for: it is made while the image is looked up, and ends while the container starts. */
-function leaseBeside(daemon: Daemon): { id(): Promise<string> } & Disposable {
-  const lease = createLease(daemon);
-  lease.catch(() => {});
-  return {
-    id: async () => (await lease).id,
-    [Symbol.dispose]: () => daemon.finish(lease.then((made) => made[Symbol.asyncDispose]())),
-  };
+async function endLease(daemon: Daemon, id: string): Promise<void> {
+  const { LeasesDefinition } = await import("../../api/services/leases/v1/leases.ts");
+  await daemon.stub(LeasesDefinition).delete({ id, sync: false });
 }
 
 /** A client that died has left a snapshot, perhaps; whose it is only the user knows. */
@@ -109,14 +83,6 @@ async function explain(daemon: Daemon, id: string, error: unknown): Promise<neve
   if (containers.length) throw error;
   const advice = `snapshot "${id}", which no container has (ctr snapshots rm ${id})`;
   throw alreadyExists(advice, { cause: error });
-}
-
-async function sourceOf(daemon: Daemon, { flags }: Call, image: Image): Promise<Source> {
-  const platform = flags.text("platform") ? parsePlatform(flags.text("platform")) : hostPlatform();
-  const manifest = await manifestFor(daemon, image.target!, platform);
-  const document = await readJson(daemon, manifest.config);
-  const parent = await chainIdOf(document.rootfs?.diff_ids ?? []);
-  return { image, config: document.config ?? {}, parent };
 }
 
 /** On a directory of the host, or as `--config` has it. */
@@ -135,13 +101,13 @@ async function createRecord(
   { flags }: Call,
   record: Partial<Container>,
   spec: Spec,
-  source?: Source,
+  prepared?: Prepared,
 ): Promise<Pick<Container, "labels" | "extensions">> {
   const logging = await logLabels(daemon, flags, record.id!);
   const container = complete(Container, {
     ...record,
     labels: {
-      ...source ? labelsFrom(source) : {},
+      ...prepared ? labelsFrom(prepared) : {},
       ...logging,
       ...restartLabelsOf(flags),
       ...parseLabels(flags.list("label")),
@@ -158,7 +124,7 @@ async function createRecord(
 }
 
 /** Those of the image's config, and of its record; neither gives orders. */
-function labelsFrom({ image, config }: Source): Record<string, string> {
+function labelsFrom({ image, config }: Prepared): Record<string, string> {
   return {
     ...containerLabels(config),
     ...containerLabels({ Labels: image.labels }),

@@ -1,7 +1,7 @@
 /** The image of a run. */
 import type { Image } from "../../api/services/images/v1/images.ts";
 import { Code, codeOf, CtrError, isError, messageOf } from "../../errors.ts";
-import { type Call, type Flags, usageError } from "../command.ts";
+import type { Call, Flags } from "../command.ts";
 import type { Daemon } from "../connect.ts";
 import { defaultSnapshotter } from "../flags.ts";
 import { findImage, lookUpImage } from "../images/lookup.ts";
@@ -10,10 +10,6 @@ import { printError } from "../output/print.ts";
 
 /** The image of a name; one that no namespace has is pulled first, unless `--pull never`. */
 export async function imageToRun(daemon: Daemon, call: Call, name: string): Promise<Image> {
-  const when = call.flags.text("pull");
-  if (when !== "missing" && when !== "never") {
-    throw usageError(`--pull ${JSON.stringify(when)}: missing or never`);
-  }
   const image = await lookUpImage(daemon, name);
   if (image) return image;
   try {
@@ -21,7 +17,7 @@ export async function imageToRun(daemon: Daemon, call: Call, name: string): Prom
   } catch (error) {
     // Another namespace's image is more likely what is meant than one of the same name elsewhere.
     const elsewhere = messageOf(error).includes("use -n");
-    if (!isError(error, Code.NotFound) || elsewhere || when === "never") throw error;
+    if (!isError(error, Code.NotFound) || elsewhere || call.flags.text("pull") === "never") throw error;
   }
   return await pullMissing(daemon, call, name);
 }

@@ -2,7 +2,7 @@
 import type { Descriptor } from "../../api/types/descriptor.ts";
 import { type Call, usageError } from "../command.ts";
 import { connect, type Daemon } from "../connect.ts";
-import { removeContainer, removeEnded } from "../containers/remove.ts";
+import { prepareRemoval, removeContainer, removeEnded } from "../containers/remove.ts";
 import { detachKeysFlag, parseDetachKeys } from "../process/detach_keys.ts";
 import { createContainer, namedIn } from "./create.ts";
 import { checkLogFlags } from "./log.ts";
@@ -23,7 +23,8 @@ export async function run(call: Call): Promise<number> {
   await checkNetworkHere(flags);
   await using daemon = await connect(call);
   const checkpoint = await checkpointOf(daemon, flags.text("checkpoint"));
-  const container = { ...await createContainer(daemon, call), checkpoint };
+  const meanwhile = flags.on("rm") ? prepareRemoval : undefined;
+  const container = { ...await createContainer(daemon, call), checkpoint, meanwhile };
   if (!flags.on("rm")) return (await startTask(daemon, call, container)).code;
   let started: Started;
   try {

@@ -28,6 +28,8 @@ export interface Start {
   readonly options?: Any;
   /** Its own snapshot, if it has one. */
   readonly snapshot?: { readonly snapshotter: string; readonly key: string };
+  /** What this command does while it has nothing to do: the task is being made. */
+  readonly meanwhile?: () => void;
 }
 
 /** How it went: the exit code to report, and whether the task still runs. */
@@ -43,7 +45,7 @@ export interface Started {
 export async function startTask(
   daemon: Daemon,
   { flags }: Call,
-  { id, labels, extensions, rootfs, terminal, checkpoint, options }: Start,
+  { id, labels, extensions, rootfs, terminal, checkpoint, options, meanwhile }: Start,
 ): Promise<Started> {
   const tasks = daemon.stub(TasksDefinition);
   const name = { containerId: id, execId: "" };
@@ -59,7 +61,9 @@ export async function startTask(
   copyStdio(daemon, stdio, name);
   const { stdin, stdout, stderr } = stdio;
   const request = { containerId: id, rootfs, stdin, stdout, stderr, terminal, checkpoint, options };
-  const { pid } = await tasks.create(request);
+  const created = tasks.create(request);
+  meanwhile?.();
+  const { pid } = await created;
   let network: { detach(): Promise<void> } | undefined;
   const start = async () => {
     try {

@@ -1,6 +1,5 @@
 /** The flags of `run` that give a container a user namespace. */
 import type { Mount } from "../../api/types/mount.ts";
-import { SnapshotsDefinition } from "../../api/services/snapshots/v1/snapshots.ts";
 import { type IdMappings, parseBothMappings } from "../../id_mappings.ts";
 import { type Flags, usageError } from "../command.ts";
 import type { Daemon } from "../connect.ts";
@@ -22,6 +21,7 @@ export async function prepareFor(
   lease: string,
 ): Promise<Mount[]> {
   const mappings = mappingsFrom(flags);
+  const { SnapshotsDefinition } = await import("../../api/services/snapshots/v1/snapshots.ts");
   if (!mappings) return (await daemon.stub(SnapshotsDefinition, { lease }).prepare(snapshot)).mounts;
   const { prepareRemapped } = await import("../../client/remapped_snapshot.ts");
   const { namespace, signal } = daemon.globals;

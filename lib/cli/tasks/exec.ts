@@ -25,7 +25,7 @@ export async function run(call: Call): Promise<number> {
   if (flags.text("cwd")) spec.cwd = flags.text("cwd");
   if (flags.text("user")) spec.user = await lookUpUser(`/proc/${process.pid}/root`, flags.text("user"));
   spec.env = mergeEnv(spec.env ?? [], flags.list("env"));
-  const size = flags.on("tty") && !flags.on("detach") ? ownSize() : undefined;
+  const size = flags.on("tty") && !flags.on("detach") ? await ownSize() : undefined;
   if (size) spec.consoleSize = size;
   await using stdio = await openStdio({
     id: execId,
