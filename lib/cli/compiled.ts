@@ -12,7 +12,7 @@ export async function tidyCompiled(): Promise<void> {
   if (!dir || !Deno.env.has("CTR_EXECUTABLE")) return;
   try {
     const full = [...Deno.readDirSync(dir)].filter(({ name }) =>
-      name.endsWith(suffix) && Deno.statSync(`${dir}/${name}`).size > 0
+      name.endsWith(suffix) && lengthOf(`${dir}/${name}`) > 0
     );
     if (full.length === 0) return;
     const { DatabaseSync } = await import("node:sqlite");
@@ -26,3 +26,9 @@ export async function tidyCompiled(): Promise<void> {
 }
 
 const suffix = "-wal";
+
+/** Not by stat: for its dates Deno reads the time zone. */
+function lengthOf(path: string): number {
+  using file = Deno.openSync(path);
+  return file.seekSync(0, Deno.SeekMode.End);
+}

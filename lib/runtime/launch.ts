@@ -1,6 +1,15 @@
 /** What a container starts from, found and made at once: an image's config, a snapshot on its layers, a user. */
 import type { Mount } from "../api/types/mount.ts";
-import { chainIds, defaultPlatform, manifestFor, parseConfig, parsePlatform } from "../images/mod.ts";
+import { notFound } from "../errors.ts";
+import {
+  chainIds,
+  defaultPlatform,
+  formatPlatform,
+  manifestFor,
+  matches,
+  parseConfig,
+  parsePlatform,
+} from "../images/mod.ts";
 import {
   type ContentStore,
   expireLabel,
@@ -56,7 +65,13 @@ export async function prepareLaunch(
   const wanted = platform ? parsePlatform(platform) : defaultPlatform();
   const { manifest } = await manifestFor(content, scope, record.target!, wanted);
   const config = new Uint8Array(await content.readAll(scope, manifest.config.digest));
-  const parent = chainIds(parseConfig(config, manifest.config.digest).diffIds).at(-1) ?? "";
+  const { platform: made, diffIds } = parseConfig(config, manifest.config.digest);
+  if (made.architecture && !matches(wanted, made)) {
+    throw notFound(
+      `image ${JSON.stringify(image)} is for ${formatPlatform(made)}, not ${formatPlatform(wanted)}`,
+    );
+  }
+  const parent = chainIds(diffIds).at(-1) ?? "";
   const expires = new Date(Date.now() + day).toISOString();
   const { id: lease } = await leases.create(scope, { id: "", labels: { [expireLabel]: expires } });
   await using undo = new AsyncDisposableStack();

@@ -82,6 +82,26 @@ Deno.test("frequent commands load few files, all of them compiled by an earlier 
   }
 });
 
+Deno.test("what a first run has compiled lies where the next finds it without reading a log", async () => {
+  await using scratch = await Scratch.make("shm");
+  const env = { CTR_CACHE: scratch.join("cache") };
+  const sizes = async () => {
+    await must(ctrPath, ["--version"], { env });
+    const [program] = [...Deno.readDirSync(env.CTR_CACHE)].filter(({ name }) => name.startsWith("ctr-"));
+    const dir = `${env.CTR_CACHE}/${program!.name}/compiled-ahead`;
+    const names = [...Deno.readDirSync(dir)].map(({ name }) => name).filter((name) => /cache.*$/.test(name));
+    return Object.fromEntries(names.map((name) => [name, Deno.statSync(`${dir}/${name}`).size]));
+  };
+  await sizes();
+  const second = await sizes();
+  const logs = Object.keys(second).filter((name) => name.endsWith("-wal"));
+  assert.ok(logs.length > 0, `${Object.keys(second)}`);
+  for (const log of logs) {
+    assert.equal(second[log], 0, log);
+    assert.ok(second[log.slice(0, -"-wal".length)]! > 4096, `${log} was emptied, not forgotten`);
+  }
+});
+
 Deno.test("dist/ctr refuses a program and what was compiled of it if somebody else owns them", async () => {
   await using scratch = await Scratch.make("shm");
   const env = { CTR_CACHE: scratch.join("cache") };
