@@ -25,16 +25,21 @@ export function copyStdio(daemon: Daemon, stdio: Stdio, name: ProcessName): void
  * exit code. "detached" if the user leaves it before, by keys or by hanging up: it goes on then, and its streams are
  * kept. So they are when the daemon is lost, which is Unavailable, and when nobody reads our output any more, which is
  * Deno's BrokenPipe: the process gets the signal that it would get in a pipeline.
+ *
+ * `made` is for a process that the daemon has not heard of yet when this begins.
  */
 export async function follow(
   daemon: Daemon,
   stdio: Stdio,
   name: ProcessName,
   start: () => Promise<unknown>,
+  made?: Promise<unknown>,
 ): Promise<number | "detached"> {
+  made?.catch(() => {});
   // Before the start: what it says first must find the terminal as it is later. Where no keys go to it, ours stays.
   using _terminal = hasOurTerminal(stdio) ? await lendTerminal(daemon, name) : undefined;
   using signals = forwardSignals(daemon, stdio, name);
+  await made;
   const exited = exitOf(daemon, name);
   await start();
   try {

@@ -43,7 +43,14 @@ async function execute(daemon: Daemon, name: ProcessName, stdio: Stdio, spec: un
   const { stdin, stdout, stderr, terminal } = stdio;
   const value = new TextEncoder().encode(JSON.stringify(spec));
   copyStdio(daemon, stdio, name);
-  await tasks.exec({ ...name, stdin, stdout, stderr, terminal, spec: { typeUrl: processUrl, value } });
+  const added = tasks.exec({
+    ...name,
+    stdin,
+    stdout,
+    stderr,
+    terminal,
+    spec: { typeUrl: processUrl, value },
+  });
   const start = async () => {
     try {
       const { pid } = await tasks.start(name);
@@ -54,10 +61,11 @@ async function execute(daemon: Daemon, name: ProcessName, stdio: Stdio, spec: un
     }
   };
   if (flags.on("detach")) {
+    await added;
     await start();
     return 0;
   }
-  const outcome = await follow(daemon, stdio, name, start);
+  const outcome = await follow(daemon, stdio, name, start, added);
   if (outcome === "detached") {
     sayDetached(daemon, name);
     return 0;
