@@ -26,7 +26,7 @@ export interface SnapshotWish {
   readonly labels: Record<string, string>;
 }
 
-/** Prepares it from the image `name`. Nothing stays behind when it fails, but a lease that lapses. */
+/** Prepares it from the image `name`. Nothing stays behind when it fails. */
 export async function prepare(daemon: Daemon, call: Call, name: string, id: string): Promise<Prepared> {
   const { flags } = call;
   const when = flags.text("pull");
