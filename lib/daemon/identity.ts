@@ -56,7 +56,8 @@ function plugins(
     plugin("io.containerd.mount-manager.v1", "bolt"),
     plugin("io.containerd.sandbox.store.v1", "local"),
     plugin("io.containerd.mount-handler.v1", "loop"),
-    plugin("io.containerd.differ.v1", "walking"),
+    // See proto/services/diff/v1/diff.proto.
+    { ...plugin("io.containerd.differ.v1", "walking"), capabilities: ["map-owners"] },
     plugin("io.containerd.runtime.v2", "task"),
     plugin("io.containerd.event.v1", "exchange"),
     ...grpc.map((id) => plugin("io.containerd.grpc.v1", id)),
