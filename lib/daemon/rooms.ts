@@ -17,7 +17,7 @@ import {
 import { MountManager } from "../mounts/mod.ts";
 import type { Service } from "../rpc/service.ts";
 import { logLabel } from "../labels.ts";
-import { Restarter, TaskManager } from "../runtime/mod.ts";
+import { Restarter, runtimeInfo, TaskManager } from "../runtime/mod.ts";
 import {
   containersService,
   contentService,
@@ -121,7 +121,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
     diffService(content, workers),
     eventsService(exchange),
     imagesService(images, collector),
-    introspectionService(identity),
+    introspectionService(identity, runtimeInfo),
     leasesService(leases, collector),
     maintenanceService(transfer, housekeeping, collector, registryDirs(config.plugins)),
     mountsService(mounts),
