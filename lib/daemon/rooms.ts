@@ -46,7 +46,7 @@ import type { Log } from "./log.ts";
 import { removeLogs } from "./logs.ts";
 import type { MetricsSource } from "./metrics.ts";
 import { openSnapshotters } from "./snapshotters.ts";
-import { discardsLayers, gcOptions, registryDirs } from "./plugin_config.ts";
+import { discardsLayers, gcOptions, registryDirs, sharingPolicy } from "./plugin_config.ts";
 
 /** The opened rooms, as the API sees them. */
 export interface Rooms extends AsyncDisposable, MetricsSource {
@@ -67,7 +67,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
   const images = new ImageStore(db, exchange);
   const containers = new ContainerStore(db, exchange);
   const leases = new LeaseStore(db);
-  const content = new ContentStore(db, blobs, exchange);
+  const content = new ContentStore(db, blobs, exchange, { policy: sharingPolicy(config.plugins) });
   const snapshots = new SnapshotStore(db, snapshotters.opened, exchange);
   const mounts = await MountManager.open(db, { root: `${config.state}/mounts`, places: [config.root] });
   const collector = stack.adopt(
