@@ -53,7 +53,7 @@ async function removeTask(daemon: Daemon, containerId: string, task: Process): P
     );
   }
   await missing(daemon.stub(TasksDefinition).delete({ containerId }));
-  await removeFifos(containerId, task);
+  removeFifos(containerId, task);
 }
 
 async function removeSnapshot(daemon: Daemon, { snapshotter, snapshotKey }: Container): Promise<void> {
