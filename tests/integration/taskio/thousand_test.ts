@@ -60,7 +60,7 @@ async function leavesNothing(daemon: Longshore, work: (n: number) => Promise<unk
   const [own, shim] = [daemon.pid, shimOf(daemon)];
   const facts = () => [
     ...[own, shim].flatMap(held),
-    ...[`${daemon.state}/shim`, `${daemon.state}/tasks/default/host`].map(count),
+    ...[`${daemon.state}/shim`, `${daemon.state}/tasks/default/crowded`].map(count),
   ];
   await often(before, work);
   // Connections end a moment after their clients.
@@ -82,7 +82,7 @@ async function leavesNothing(daemon: Longshore, work: (n: number) => Promise<unk
 
 Deno.test("1,000 execs that fail to start, with a terminal, leave nothing", () =>
   withDaemon(async (daemon, image) => {
-    await ok(daemon, "run", "-d", image, "host", "sleep", "1000");
+    await ok(daemon, "run", "-d", image, "crowded", "sleep", "1000");
     await using client = await Client.connect(daemon.address);
     const { tasks } = client.services;
     const stdout = `${daemon.state}/out`;
@@ -95,39 +95,39 @@ Deno.test("1,000 execs that fail to start, with a terminal, leave nothing", () =
       user: { uid: 0, gid: 0 },
     });
     await leavesNothing(daemon, async (n) => {
-      const name = { containerId: "host", execId: `e${n}` };
+      const name = { containerId: "crowded", execId: `e${n}` };
       await tasks.exec(complete(ExecProcessRequest, { ...name, spec, stdout, terminal: true }));
       await tasks.resizePty({ ...name, width: 80, height: 24 });
       await assert.rejects(tasks.start(name), /OCI runtime exec failed/);
       await tasks.deleteProcess(name);
     });
-    const { processes } = await tasks.listPids({ containerId: "host" });
+    const { processes } = await tasks.listPids({ containerId: "crowded" });
     assert.equal(processes.length, 1);
     await Deno.remove(stdout);
-    await ok(daemon, "rm", "-f", "host");
+    await ok(daemon, "rm", "-f", "crowded");
   }));
 
 Deno.test("1,000 clients that attach and hang up leave nothing", () =>
   withDaemon(async (daemon, image) => {
     const [stdin, stdout] = ["in", "out"].map((name) => `${daemon.state}/${name}`);
     await must("mkfifo", [stdin!, stdout!]);
-    await ok(daemon, "containers", "create", image, "host", "cat");
+    await ok(daemon, "containers", "create", image, "crowded", "cat");
     await using client = await Client.connect(daemon.address);
     const { tasks, snapshots } = client.services;
-    const { mounts: rootfs } = await snapshots.mounts({ snapshotter: "overlayfs", key: "host" });
-    await tasks.create({ containerId: "host", rootfs, stdin, stdout });
-    await tasks.start({ containerId: "host" });
+    const { mounts: rootfs } = await snapshots.mounts({ snapshotter: "overlayfs", key: "crowded" });
+    await tasks.create({ containerId: "crowded", rootfs, stdin, stdout });
+    await tasks.start({ containerId: "crowded" });
     await leavesNothing(daemon, async () => {
       // A client of its own, with all that an attached one has under way, that is gone of a sudden.
       const attached = await Client.connect(daemon.address);
-      const waiting = attached.services.tasks.wait({ containerId: "host" });
+      const waiting = attached.services.tasks.wait({ containerId: "crowded" });
       const events = attached.services.events.subscribe({ filters: [] })[Symbol.asyncIterator]();
       const told = events.next();
       const streams = await Promise.all([
         Deno.open(stdin!, { write: true }),
         Deno.open(stdout!, { read: true }),
       ]);
-      await attached.services.tasks.get({ containerId: "host" });
+      await attached.services.tasks.get({ containerId: "crowded" });
       await attached[Symbol.asyncDispose]();
       await assert.rejects(waiting);
       await told.catch(() => {});
@@ -140,5 +140,5 @@ Deno.test("1,000 clients that attach and hang up leave nothing", () =>
     const read = (await stream.read(buffer))!;
     assert.equal(new TextDecoder().decode(buffer.subarray(0, read)), "still here\n");
     await Promise.all([stdin!, stdout!].map((path) => Deno.remove(path)));
-    await ok(daemon, "rm", "-f", "host");
+    await ok(daemon, "rm", "-f", "crowded");
   }));

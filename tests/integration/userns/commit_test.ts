@@ -78,7 +78,7 @@ Deno.test("containers with a user namespace are committed with the ids within", 
   let n = 0;
   for (const [name, flags] of Object.entries(ways)) {
     await t.step(name, async () => {
-      const [id, made] = [`c${n}`, `docker.io/library/made:${n++}`];
+      const [id, made] = [`mapped${n}`, `docker.io/library/made:${n++}`];
       const { seen, entries } = await commit(id, made, flags);
       expected ||= seen;
       assert.equal(seen, expected);
@@ -96,7 +96,7 @@ Deno.test("containers with a user namespace are committed with the ids within", 
             ...where,
             ...words.slice(0, -1),
             made,
-            "again",
+            "remade",
             "sh",
             "-c",
             words.at(-1)!,

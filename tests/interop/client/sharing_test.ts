@@ -116,7 +116,7 @@ Deno.test("isolated namespaces fetch each for itself, and import what they show"
   const imported = await ours.ctr(["-n", "fourth", "images", "import", "--base-name", "box", archive]);
   assert.equal(imported.code, 0, imported.stderr);
   for (const flags of [[], ["-n", "other"], ["-n", "third"]]) {
-    const ran = await ours.ctr([...flags, "run", "--rm", image, "c", "echo", "runs"]);
+    const ran = await ours.ctr([...flags, "run", "--rm", image, "sharing", "echo", "runs"]);
     assert.equal(ran.stdout, "runs\n", ran.stderr);
   }
   const blobs = await Array.fromAsync(Deno.readDir(`${ours.root}/content/blobs/sha256`));
