@@ -23,8 +23,16 @@ export const mappingLabels = {
   gids: "containerd.io/snapshot/gidmapping",
 } as const;
 
+/** Labels of ours on a snapshot whose files, with all below, were given to a user namespace by copying them. */
+export const ownerLabels = {
+  uids: "longshore.dev/snapshot-uidmapping",
+  gids: "longshore.dev/snapshot-gidmapping",
+} as const;
+
 /** One more than the largest id: the kernel keeps 2^32-1 for "none". */
 const END = 2 ** 32 - 1;
+/** What a label's value has room for, beside its name. */
+const MOST_TEXT = 4000;
 /** What the kernel takes of one map. */
 const MOST = 340;
 
@@ -60,9 +68,17 @@ export function parseBothMappings(
 }
 
 /** What the labels of a snapshot ask for. Throws InvalidArgument for what can't be mapped. */
-export function mappingsOf(labels: Readonly<Record<string, string>>): IdMappings | undefined {
-  const { uids, gids } = mappingLabels;
-  return parseBothMappings(labels[uids], labels[gids], mappingLabels);
+export function mappingsOf(
+  labels: Readonly<Record<string, string>>,
+  names: { readonly uids: string; readonly gids: string } = mappingLabels,
+): IdMappings | undefined {
+  return parseBothMappings(labels[names.uids], labels[names.gids], names);
+}
+
+/** Labels that say it; none if the mappings are more than a label holds. */
+export function labelsFor({ uids, gids }: IdMappings, names: { uids: string; gids: string }) {
+  const labels = { [names.uids]: idMappingsText(uids), [names.gids]: idMappingsText(gids) };
+  return Object.values(labels).every((text) => text.length < MOST_TEXT) ? labels : {};
 }
 
 /** The reverse of {@linkcode parseIdMappings}. */
@@ -73,6 +89,12 @@ export const idMappingsText = (mappings: readonly IdMapping[]): string =>
 export function toHost(mappings: readonly IdMapping[], id: number): number | undefined {
   const range = mappings.find(({ containerID, size }) => id >= containerID && id < containerID + size);
   return range && range.hostID + id - range.containerID;
+}
+
+/** The reverse of {@linkcode toHost}. */
+export function fromHost(mappings: readonly IdMapping[], id: number): number | undefined {
+  const range = mappings.find(({ hostID, size }) => id >= hostID && id < hostID + size);
+  return range && range.containerID + id - range.hostID;
 }
 
 function overlap(ranges: readonly IdMapping[], side: "containerID" | "hostID"): boolean {

@@ -7,7 +7,7 @@
  */
 import { Code, CtrError, invalidArgument } from "../errors.ts";
 import { closeFd, type FileStat } from "../sys/mod.ts";
-import { isSame } from "./compare.ts";
+import { type BothOwners, isSame } from "./compare.ts";
 import { type ByteText, quote } from "./names.ts";
 import { filesIn, type Found, isDirectory, isSocket, lookUp, marksOf, openChild } from "./side.ts";
 import { isWhiteout, join } from "./tree.ts";
@@ -43,6 +43,13 @@ export class Changes {
   /** The names of files that have several. */
   readonly #links = new Map<string, Candidate[]>();
 
+  readonly #owners: BothOwners;
+
+  /** `owners`: whose files the trees' are. */
+  constructor(owners: BothOwners = {}) {
+    this.#owners = owners;
+  }
+
   /** Looks at both trees; gives way after each file. Throws InvalidArgument for what no layer can tell. */
   *find(lowerFd: number | undefined, upperFd: number, form: Form): Generator<void> {
     const overlay = form === "overlay";
@@ -73,7 +80,7 @@ export class Changes {
       const child = join(path, upper.name);
       if (child.length > LONGEST_PATH) throw tooLong(child);
       const lower = lowerFd === undefined ? undefined : lookUp(lowerFd, upper.name);
-      const same = lower !== undefined && isSame(lowerFd!, lower, upperFd, upper);
+      const same = lower !== undefined && isSame(lowerFd!, lower, upperFd, upper, this.#owners);
       this.#put(child, upper, !same);
       yield isDirectory(upper.stat) ? this.#below(lowerFd, lower, upperFd, upper, child, manner) : undefined;
     }

@@ -1,5 +1,6 @@
 /** Whether a file is the same in two trees. */
 import { closeFd, type FileStat, FileType, Open, openAt, readInto, readLinkAt, succeed } from "../sys/mod.ts";
+import { idWithin, type Owners, xattrsWithin } from "./owners.ts";
 import { type ByteText, quote } from "./names.ts";
 import { type Found, isDirectory, keptXattrs, typeOf } from "./side.ts";
 import { nul } from "./tree.ts";
@@ -8,21 +9,37 @@ const PIECE = 1 << 18;
 const one = new Uint8Array(PIECE);
 const two = new Uint8Array(PIECE);
 
+/** How the ids of two trees are read. */
+export interface BothOwners {
+  readonly lower?: Owners;
+  readonly upper?: Owners;
+}
+
 /**
  * Whether `a` of one directory and `b` of another are the same in all that a layer holds of them. Files of the same
  * length and time are read if the time is a whole second: then it was set, by tar for example, and says little.
  */
-export function isSame(aFd: number, a: Found, bFd: number, b: Found): boolean {
+export function isSame(aFd: number, a: Found, bFd: number, b: Found, owners: BothOwners): boolean {
   if (a.stat.inode === b.stat.inode && a.stat.filesystem === b.stat.filesystem) return true;
-  if (!sameStat(a.stat, b.stat)) return false;
-  if (!sameXattrs(keptXattrs(aFd, a.name), keptXattrs(bFd, b.name))) return false;
+  if (!sameStat(a.stat, b.stat) || !sameOwners(a.stat, b.stat, owners)) return false;
+  const before = xattrsWithin(owners.lower, keptXattrs(aFd, a.name));
+  if (!sameXattrs(before, xattrsWithin(owners.upper, keptXattrs(bFd, b.name)))) return false;
   const type = typeOf(a.stat);
   if (type === FileType.SYMLINK) return readLinkAt(aFd, nul(a.name)) === readLinkAt(bFd, nul(b.name));
   return type !== FileType.REGULAR || b.stat.mtime.nanos !== 0 || sameContent(aFd, bFd, b.name);
 }
 
+function sameOwners(a: FileStat, b: FileStat, { lower, upper }: BothOwners): boolean {
+  const same = (kind: "uids" | "gids", before: number, after: number) => {
+    const id = idWithin(upper, kind, after);
+    // Nobody is a change, so that it is told of when the file is packed.
+    return id !== undefined && id === idWithin(lower, kind, before);
+  };
+  return same("uids", a.uid, b.uid) && same("gids", a.gid, b.gid);
+}
+
 function sameStat(a: FileStat, b: FileStat): boolean {
-  if (a.mode !== b.mode || a.uid !== b.uid || a.gid !== b.gid) return false;
+  if (a.mode !== b.mode) return false;
   if (a.mtime.seconds !== b.mtime.seconds || a.mtime.nanos !== b.mtime.nanos) return false;
   if (isDirectory(a)) return true;
   // A name more or less for the same file is a change too.

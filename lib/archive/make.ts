@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { closeFd, openDirectory } from "../sys/mod.ts";
 import { Changes } from "./changes.ts";
+import type { BothOwners } from "./compare.ts";
 import { compressor } from "./compress.ts";
 import type { Compression } from "./decompress.ts";
 import type { Form } from "./whiteouts.ts";
@@ -21,6 +22,8 @@ export interface LayerSource {
   readonly upper: string;
   /** "overlay": `upper` is an upper directory of overlayfs over `lower`, read without being mounted. */
   readonly form: Form;
+  /** Whose files the trees' are: a layer tells the ids within. */
+  readonly owners?: BothOwners;
 }
 
 /** How {@linkcode makeLayer} writes. */
@@ -49,7 +52,7 @@ export interface MadeLayer {
  * names and devices that no layer can hold; FailedPrecondition if a file changes while it is read
  */
 export async function makeLayer(
-  { lower, upper, form }: LayerSource,
+  { lower, upper, form, owners = {} }: LayerSource,
   output: (bytes: Uint8Array<ArrayBuffer>) => void,
   { compression, sourceDate, signal }: MakeOptions,
 ): Promise<MadeLayer> {
@@ -58,8 +61,10 @@ export async function makeLayer(
   const upperFd = open(upper);
   const lowerFd = lower === undefined ? undefined : open(lower);
   const sealed = stack.use(new Sealed(compression, output));
-  const writer = stack.use(new LayerWriter(upperFd, (bytes) => sealed.push(bytes), { sourceDate }));
-  const changes = new Changes();
+  const writer = stack.use(
+    new LayerWriter(upperFd, (bytes) => sealed.push(bytes), { sourceDate, owners: owners.upper }),
+  );
+  const changes = new Changes(owners);
   await inTurns(changes.find(lowerFd, upperFd, form), signal);
   await inTurns(writeAll(writer, changes), signal);
   writer.finish();

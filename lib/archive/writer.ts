@@ -18,6 +18,7 @@ import type { Change } from "./changes.ts";
 import { encodeEntry, endOfArchive, paddingAfter } from "./encode.ts";
 import type { Entry, EntryType } from "./entry.ts";
 import { type ByteText, quote } from "./names.ts";
+import { knownId, knownXattrs, type Owners } from "./owners.ts";
 import { isDirectory, keptXattrs, lookUp, typeOf } from "./side.ts";
 import { join, nul, split } from "./tree.ts";
 
@@ -43,6 +44,7 @@ export class LayerWriter implements Disposable {
   readonly #rootFd: number;
   readonly #sink: Sink;
   readonly #latest: number;
+  readonly #owners: Owners;
   readonly #piece = new Uint8Array(PIECE);
   #filled = 0;
   /** The last directory used, open. */
@@ -52,8 +54,13 @@ export class LayerWriter implements Disposable {
   /** Entries written. */
   count = 0;
 
-  /** `sourceDate` (seconds since the epoch) is the latest time that any entry has. */
-  constructor(rootFd: number, sink: Sink, { sourceDate = Infinity }: { sourceDate?: number } = {}) {
+  /** `sourceDate` (seconds since the epoch) is the latest time that any entry has; `owners`: whose the files are. */
+  constructor(
+    rootFd: number,
+    sink: Sink,
+    { sourceDate = Infinity, owners }: { sourceDate?: number; owners?: Owners } = {},
+  ) {
+    this.#owners = owners;
     this.#rootFd = rootFd;
     this.#sink = sink;
     this.#latest = sourceDate;
@@ -92,7 +99,7 @@ export class LayerWriter implements Disposable {
     const first = this.#firstName(path, found.stat);
     const entry = this.#entry(path, found.stat, first);
     if (entry.type === "symlink") entry.linkName = readLinkAt(dirFd, nul(name)) ?? "";
-    if (!first) entry.xattrs = keptXattrs(dirFd, name);
+    if (!first) entry.xattrs = knownXattrs(this.#owners, keptXattrs(dirFd, name));
     this.#header(entry);
   }
 
@@ -108,7 +115,7 @@ export class LayerWriter implements Disposable {
       }
       const first = this.#firstName(path, stat);
       const entry = this.#entry(path, stat, first);
-      if (!first) entry.xattrs = keptXattrs(dirFd, name);
+      if (!first) entry.xattrs = knownXattrs(this.#owners, keptXattrs(dirFd, name));
       this.#header(entry);
       if (!first) yield* this.#data(fd, stat.size);
     } finally {
@@ -135,8 +142,8 @@ export class LayerWriter implements Disposable {
       linkName: first ?? "",
       size: type === "file" && first === undefined ? stat.size : 0,
       mode: stat.mode & 0o7777,
-      uid: stat.uid,
-      gid: stat.gid,
+      uid: knownId(this.#owners, "uids", stat.uid),
+      gid: knownId(this.#owners, "gids", stat.gid),
       mtime: this.#time(stat.mtime),
       device,
     };

@@ -5,11 +5,14 @@ import type { ShimCommand } from "../shim/mod.ts";
 const valued = new Set(["-namespace", "-address", "-publish-binary", "-id", "-bundle", "-socket"]);
 
 /**
- * Reads `-namespace NS -address SOCK -publish-binary PATH -id ID [-bundle DIR] [-debug] start|delete`; undefined
+ * Reads `-info`, and `-namespace NS -address SOCK -publish-binary PATH -id ID [-bundle DIR] [-debug] start|delete`; undefined
  * for any other command line. containerd always says -publish-binary, and nobody else does: the name that the
  * executable was called by need not be known.
  */
 export function parseShimCommand(words: readonly string[]): ShimCommand | undefined {
+  if (words.length === 1 && words[0] === "-info") {
+    return { action: "info", namespace: "", id: "", bundle: "" };
+  }
   if (!words.includes("-publish-binary")) return undefined;
   const values: Record<string, string> = {};
   let at = 0;

@@ -5,6 +5,7 @@ import { type Call, usageError } from "./command.ts";
 import { connect } from "./connect.ts";
 import { forAll } from "./each.ts";
 import { parseSignal } from "./process/signals.ts";
+import { detachByName } from "./run/network.ts";
 
 export async function run(call: Call): Promise<void> {
   const ids = required(call, "a container id");
@@ -12,7 +13,10 @@ export async function run(call: Call): Promise<void> {
   const named = call.flags.text("signal");
   const stopSignal = named ? parseSignal(named) : undefined;
   await using daemon = await connect(call);
-  await forAll(ids, (id) => stopTask(daemon, id, { patience, stopSignal }));
+  await forAll(ids, async (id) => {
+    await stopTask(daemon, id, { patience, stopSignal });
+    await detachByName(daemon, id);
+  });
 }
 
 function parseSeconds(text: string): number {

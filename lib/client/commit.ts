@@ -14,6 +14,7 @@ import {
   parseDocument,
   uncompressedLabel,
 } from "../images/mod.ts";
+import { type IdMappings, mappingsOf } from "../id_mappings.ts";
 import type { CallOptions } from "../rpc/service.ts";
 import { ContentClient } from "./content.ts";
 import { diffSnapshot, sourceDateOf } from "./diff.ts";
@@ -22,8 +23,9 @@ import { createLease, type Lease } from "./lease.ts";
 import { dockerType, type LayerCompression, withCompression } from "./media_types.ts";
 import { nameImage } from "./name_image.ts";
 import { whilePaused } from "./pause.ts";
+import { remappedName } from "./remapped_snapshot.ts";
 import type { Services } from "./services.ts";
-import { refuseUserNamespace } from "./user_namespace.ts";
+import { userNamespaceOf } from "./user_namespace.ts";
 import { unpackByClient } from "./unpack_by_client.ts";
 
 /** What a committed image says of itself. */
@@ -88,13 +90,13 @@ export async function commitContainer(
   if (!container.image || !container.snapshotKey) {
     throw failedPrecondition(`container ${id} was not made of an image: there is nothing to commit to`);
   }
-  refuseUserNamespace(container);
   const { snapshotter, snapshotKey } = container;
   const base = await baseOf(commit, container.image);
-  await checkParent(commit, id, { snapshotter, key: snapshotKey }, base);
+  const inside = userNamespaceOf(container);
+  const owners = await checkParent(commit, id, { snapshotter, key: snapshotKey }, base, inside);
   const mediaType = layerTypeFor(base, compression);
   const diff = () =>
-    diffSnapshot(services, snapshotKey, { snapshotter, mediaType, sourceDate, ...commit.call });
+    diffSnapshot(services, snapshotKey, { snapshotter, mediaType, sourceDate, owners, ...commit.call });
   const layer = await (pause ? whilePaused(services, id, asked, diff) : diff());
   const { labels } = await commit.content.info(layer.digest, commit.call);
   const diffId = labels[uncompressedLabel] ?? layer.digest;
@@ -125,16 +127,26 @@ async function baseOf({ services, content, call }: Commit, name: string): Promis
   };
 }
 
-/** The name may stand for another image by now, on whose layers the change would make no sense. */
+/**
+ * The name may stand for another image by now, on whose layers the change would make no sense. Gives the user namespace
+ * of a container that is on top of a copy of the layers, with their files' owners in there.
+ */
 async function checkParent(
   { services, call }: Commit,
   id: string,
   snapshot: { snapshotter: string; key: string },
   { diffIds }: Base,
-) {
+  inside: IdMappings | undefined,
+): Promise<IdMappings | undefined> {
   const { info } = await services.stub(SnapshotsDefinition).stat(snapshot, call);
   const top = chainIds(diffIds).at(-1) ?? "";
-  if (info!.parent === top) return;
+  if (info!.parent === top) {
+    if (!inside || mappingsOf(info!.labels)) return undefined;
+    throw failedPrecondition(
+      `container ${id} has a user namespace, but its files belong to the host's users`,
+    );
+  }
+  if (inside && info!.parent === await remappedName(top, inside)) return inside;
   throw failedPrecondition(`container ${id} is on top of ${info!.parent}, its image has become ${top} since`);
 }
 

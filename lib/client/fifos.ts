@@ -1,6 +1,8 @@
 /** Named pipes between this command and the shim, in a directory of their own that only the user can enter. */
 import { makeFifo } from "../sys/fifo.ts";
 
+export { removeFifos } from "../sys/mod.ts";
+
 /** The pipes of one process. Without stderr it has a terminal: its output is one stream. */
 export interface Fifos extends AsyncDisposable {
   readonly stdin: string;
@@ -29,7 +31,12 @@ export async function makeFifos(
       stdout: make("stdout"),
       stderr: terminal === "terminal" ? "" : make("stderr"),
       [Symbol.asyncDispose]: () => {
-        Deno.removeSync(dir, { recursive: true });
+        try {
+          Deno.removeSync(dir, { recursive: true });
+        } catch (error) {
+          // The shim takes us for gone when nobody reads any more.
+          unlessGone(error);
+        }
         return Promise.resolve();
       },
     };
@@ -56,21 +63,6 @@ export function releaseFifos({ stdin, stdout, stderr }: Omit<Streams, "terminal"
     } catch (error) {
       unlessGone(error);
     }
-  }
-}
-
-/**
- * Removes the pipes of the process `id` that is gone, where they are as clients of containerd make them
- * (`DIR/ID-stdout`), and DIR, if it is empty then. Others are somebody's.
- */
-export async function removeFifos(id: string, streams: Omit<Streams, "terminal">): Promise<void> {
-  for (const name of ["stdin", "stdout", "stderr"] as const) {
-    const path = streams[name];
-    if (!path.startsWith("/") || !path.endsWith(`/${id}-${name}`)) continue;
-    const { isFifo } = await Deno.lstat(path).catch(() => ({ isFifo: false }));
-    if (!isFifo) continue;
-    await Deno.remove(path).catch(unlessGone);
-    await Deno.remove(path.slice(0, path.lastIndexOf("/"))).catch(() => {});
   }
 }
 

@@ -24,7 +24,7 @@ import type { CallOptions } from "../rpc/service.ts";
 import { ContentClient } from "./content.ts";
 import { createLease, type Lease } from "./lease.ts";
 import type { PullOptions } from "./pull.ts";
-import { remoteOptionsOf } from "./registry_access.ts";
+import { type OwnAccess, remoteOptionsOf } from "./registry_access.ts";
 import type { Services } from "./services.ts";
 import { unpackByClient } from "./unpack_by_client.ts";
 
@@ -43,16 +43,21 @@ export interface LocalPull {
   report(event: string, layer: Descriptor, done: number): void;
 }
 
+/** What only a client can be told. */
+export interface LocalPullOptions extends PullOptions, Pick<OwnAccess, "ownDirs"> {
+  readonly maxConcurrentDownloads?: number;
+}
+
 /** Pulls `reference`, all layers at once unless said, and gives it its name. */
 export async function pullByClient(
   services: Services,
   reference: string,
-  options: PullOptions & { readonly maxConcurrentDownloads?: number },
+  options: LocalPullOptions,
 ): Promise<void> {
   const { platform, unpack = "overlayfs", onProgress, signal } = options;
   await using lease = await createLease(services, { signal });
   const pull: LocalPull = {
-    remote: remoteFor(reference, options),
+    remote: await remoteFor(services, reference, options),
     services,
     content: new ContentClient(services),
     platform: platform ? parsePlatform(platform) : defaultPlatform(),
@@ -73,9 +78,10 @@ export async function pullByClient(
   await nameImage(pull, reference, target, options.labels ?? {});
 }
 
-function remoteFor(reference: string, options: PullOptions): Remote {
-  const { credentials, plainHttp = false, hostsDir = "", log } = options;
-  return new Remote(reference, remoteOptionsOf({ credentials, plainHttp, hostsDir, log }));
+async function remoteFor(services: Services, reference: string, options: LocalPullOptions): Promise<Remote> {
+  const { credentials, plainHttp = false, hostsDir = "", ownDirs, log } = options;
+  const access = { credentials, plainHttp, hostsDir, ownDirs, log };
+  return new Remote(reference, await remoteOptionsOf(services, access));
 }
 
 /** Stores the documents from an index down to the manifest for the platform, children held first. */

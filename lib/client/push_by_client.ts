@@ -11,7 +11,7 @@ import { Pusher, type Reference } from "../remotes/mod.ts";
 import type { CallOptions } from "../rpc/service.ts";
 import { ContentClient } from "./content.ts";
 import { createLease } from "./lease.ts";
-import { remoteOptionsOf } from "./registry_access.ts";
+import { type OwnAccess, remoteOptionsOf } from "./registry_access.ts";
 import type { Services } from "./services.ts";
 import type { Push } from "./transfer_push.ts";
 
@@ -29,12 +29,12 @@ export interface LocalPushOptions {
 /** Pushes; errors as those of the daemon's own push. */
 export async function pushByClient(
   services: Services,
-  push: Push,
+  push: Push & Pick<OwnAccess, "ownDirs">,
   { manifest, ...options }: LocalPushOptions,
 ): Promise<void> {
   const { signal } = options;
   const content = new ContentClient(services);
-  const pusher = new Pusher(push.reference, remoteOptionsOf(push));
+  const pusher = new Pusher(push.reference, await remoteOptionsOf(services, push));
   const target = manifest
     ? { ...manifest, size: await sizeOf(content, manifest.digest), annotations: {} }
     : await targetOf(services, push.image);

@@ -5,6 +5,7 @@ import {
   RegistryRequest,
   type RegistryResponse,
 } from "../api/services/maintenance/v1/maintenance.ts";
+import { Code, isError } from "../errors.ts";
 import { complete } from "../rpc/service.ts";
 import type { Services } from "./services.ts";
 import type { Credentials } from "./transfer.ts";
@@ -32,6 +33,16 @@ export function askRegistry(
   signal?: AbortSignal,
 ): Promise<RegistryResponse> {
   return services.stub(MaintenanceDefinition).registry(registryRequest(question), { signal });
+}
+
+/** The directories of hosts.toml files that the daemon looks in; none known of one that is another's. */
+export async function registryDirsOf(services: Services): Promise<readonly string[]> {
+  try {
+    return (await askRegistry(services, { host: "", hostsDir: "", plainHttp: false })).dirs;
+  } catch (error) {
+    if (isError(error, Code.Unimplemented)) return [];
+    throw error;
+  }
 }
 
 /** The question as a message. */

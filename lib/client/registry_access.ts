@@ -6,16 +6,23 @@ import {
   hostsFromDirs,
   type RemoteOptions,
 } from "../remotes/mod.ts";
+import { registryDirsOf } from "./registry.ts";
+import type { Services } from "./services.ts";
 import type { Credentials, RegistryAccess } from "./transfer.ts";
 
-/** How the registry of `access` is asked. */
-export function remoteOptionsOf(
-  { plainHttp, hostsDir, credentials, log }: Omit<RegistryAccess, "reference">,
-): RemoteOptions {
-  const hosts = hostsFromDirs(
-    hostsDir ? [hostsDir] : [],
-    (connection) => defaultHosts({ plainHttp, connection }),
-  );
+/** What is known of a registry that we reach ourselves. */
+export interface OwnAccess extends Omit<RegistryAccess, "reference"> {
+  /** The directories of hosts.toml files where `hostsDir` names none; those of the daemon's configuration unless said. */
+  readonly ownDirs?: () => Promise<readonly string[]>;
+}
+
+/** How the registry of `access` is asked: as the daemon would ask it. */
+export async function remoteOptionsOf(
+  services: Services,
+  { plainHttp, hostsDir, ownDirs, credentials, log }: OwnAccess,
+): Promise<RemoteOptions> {
+  const dirs = hostsDir ? [hostsDir] : await (ownDirs ?? (() => registryDirsOf(services)))();
+  const hosts = hostsFromDirs(dirs, (connection) => defaultHosts({ plainHttp, connection }));
   return { hosts, credentials: askedBy(credentials), log };
 }
 

@@ -3,7 +3,14 @@ import { IntrospectionDefinition } from "../api/services/introspection/v1/intros
 import { SnapshotsDefinition } from "../api/services/snapshots/v1/snapshots.ts";
 import type { Mount } from "../api/types/mount.ts";
 import { Code, isError } from "../errors.ts";
-import { type IdMapping, type IdMappings, idMappingsText, mappingLabels } from "../id_mappings.ts";
+import {
+  type IdMapping,
+  type IdMappings,
+  idMappingsText,
+  labelsFor,
+  mappingLabels,
+  ownerLabels,
+} from "../id_mappings.ts";
 import type { CallOptions } from "../rpc/service.ts";
 import type { Services } from "./services.ts";
 
@@ -78,7 +85,8 @@ async function remap(
   const { mounts } = await snapshots.prepare({ snapshotter, key, parent, labels: {} }, call);
   try {
     await withTempMount(mounts, (root) => remapTree(root, mappings));
-    await snapshots.commit({ snapshotter, name, key, labels: {} }, call);
+    const labels = labelsFor(mappings, ownerLabels);
+    await snapshots.commit({ snapshotter, name, key, labels }, call);
   } catch (error) {
     await snapshots.remove({ snapshotter, key }, call).catch(() => {});
     if (!isError(error, Code.AlreadyExists)) throw error;
@@ -86,7 +94,7 @@ async function remap(
 }
 
 /** The name that containerd's own client (2.x) gives to the same files: the digest of what they were made of. */
-async function remappedName(parent: string, { uids, gids }: IdMappings): Promise<string> {
+export async function remappedName(parent: string, { uids, gids }: IdMappings): Promise<string> {
   const sorted = (mappings: readonly IdMapping[]) =>
     [...mappings].sort((a, b) => a.containerID - b.containerID)
       .map(({ containerID, hostID, size }) => ({ containerID, hostID, size }));

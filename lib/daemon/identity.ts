@@ -4,6 +4,7 @@ import { Code } from "../errors.ts";
 import type { Identity } from "../services/mod.ts";
 import type { Config } from "./config.ts";
 import { logsBelow } from "./logs.ts";
+import { sharingPolicy } from "./plugin_config.ts";
 import type { Snapshotters } from "./snapshotters.ts";
 
 /** The daemon's identity; its uuid is kept in the root. */
@@ -51,12 +52,13 @@ function plugins(
       capabilities: ["remap-ids"],
     })),
     ...Array.from(skipped, ([name, why]) => withoutLoad(plugin("io.containerd.snapshotter.v1", name), why)),
-    plugin("io.containerd.metadata.v1", "bolt", { policy: "shared" }),
+    plugin("io.containerd.metadata.v1", "bolt", { policy: sharingPolicy(config.plugins) }),
     plugin("io.containerd.gc.v1", "scheduler"),
     plugin("io.containerd.mount-manager.v1", "bolt"),
     plugin("io.containerd.sandbox.store.v1", "local"),
     plugin("io.containerd.mount-handler.v1", "loop"),
-    plugin("io.containerd.differ.v1", "walking"),
+    // See proto/services/diff/v1/diff.proto.
+    { ...plugin("io.containerd.differ.v1", "walking"), capabilities: ["map-owners"] },
     plugin("io.containerd.runtime.v2", "task"),
     plugin("io.containerd.event.v1", "exchange"),
     ...grpc.map((id) => plugin("io.containerd.grpc.v1", id)),

@@ -1,7 +1,7 @@
 /** The tables of containerd's plugins that this daemon reads: `[plugins."io.containerd.gc.v1.scheduler"]` and so on. */
 import { parseDuration } from "../duration.ts";
 import { invalidArgument } from "../errors.ts";
-import type { GarbageCollectorOptions } from "../metadata/mod.ts";
+import type { GarbageCollectorOptions, SharingPolicy } from "../metadata/mod.ts";
 import type { Config } from "./config.ts";
 
 type Plugins = Config["plugins"];
@@ -71,6 +71,17 @@ export function discardsLayers(plugins: Plugins): boolean {
     throw invalidArgument(`plugins.${JSON.stringify(plugin)}.discard_unpacked_layers must be true or false`);
   }
   return false;
+}
+
+const metadata = "io.containerd.metadata.v1.bolt";
+
+/** Whether namespaces get each other's content for its digest alone. */
+export function sharingPolicy(plugins: Plugins): SharingPolicy {
+  const value = plugins[metadata]?.content_sharing_policy ?? "shared";
+  if (value === "shared" || value === "isolated") return value;
+  throw invalidArgument(
+    `plugins.${JSON.stringify(metadata)}.content_sharing_policy must be "shared" or "isolated"`,
+  );
 }
 
 /** Where containerd has `config_path`, and in which table of it. */

@@ -17,7 +17,7 @@ import {
 import { MountManager } from "../mounts/mod.ts";
 import type { Service } from "../rpc/service.ts";
 import { logLabel } from "../labels.ts";
-import { Restarter, TaskManager } from "../runtime/mod.ts";
+import { Restarter, runtimeInfo, TaskManager } from "../runtime/mod.ts";
 import {
   containersService,
   contentService,
@@ -47,7 +47,7 @@ import type { Log } from "./log.ts";
 import { removeLogs } from "./logs.ts";
 import type { MetricsSource } from "./metrics.ts";
 import { openSnapshotters } from "./snapshotters.ts";
-import { discardsLayers, gcOptions, registryDirs } from "./plugin_config.ts";
+import { discardsLayers, gcOptions, registryDirs, sharingPolicy } from "./plugin_config.ts";
 
 /** The opened rooms, as the API sees them. */
 export interface Rooms extends AsyncDisposable, MetricsSource {
@@ -68,7 +68,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
   const images = new ImageStore(db, exchange);
   const containers = new ContainerStore(db, exchange);
   const leases = new LeaseStore(db);
-  const content = new ContentStore(db, blobs, exchange);
+  const content = new ContentStore(db, blobs, exchange, { policy: sharingPolicy(config.plugins) });
   const snapshots = new SnapshotStore(db, snapshotters.opened, exchange);
   const mounts = await MountManager.open(db, { root: `${config.state}/mounts`, places: [config.root] });
   const collector = stack.adopt(
@@ -122,7 +122,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
     diffService(content, workers),
     eventsService(exchange),
     imagesService(images, collector),
-    introspectionService(identity),
+    introspectionService(identity, runtimeInfo),
     launchService({ images, content, snapshots, leases }),
     leasesService(leases, collector),
     maintenanceService(transfer, housekeeping, collector, registryDirs(config.plugins)),

@@ -2,7 +2,7 @@
  * Content by namespace: which blobs a namespace has, with which labels, and its writes under way.
  *
  * The bytes are shared by all namespaces (lib/content): a write that announces a digest which another namespace
- * already has is complete at once. A blob's file goes when the last record of it has gone; see `sweep`.
+ * already has is complete at once, unless namespaces are to be isolated from each other. A blob's file goes when the last record of it has gone; see `sweep`.
  */
 import { createHash } from "node:crypto";
 import { ContentCreate, ContentDelete } from "../api/events/content.ts";
@@ -30,14 +30,30 @@ export interface Announcement {
   readonly total?: number;
 }
 
+/**
+ * "isolated": a namespace has to show the bytes of what it wants to have, except of what a namespace has that is
+ * labelled to let others share in its content.
+ */
+export type SharingPolicy = "shared" | "isolated";
+
+/** The label, "true", of a namespace whose content others get by its digest whatever the policy. */
+const shareableLabel = "containerd.io/namespace.shareable";
+
 export class ContentStore {
   readonly #db: Database;
   readonly #blobs: BlobStore;
   readonly #publisher: Publisher;
+  readonly #policy: SharingPolicy;
   /** Who is busy with a digest's file: its commits and its removal come one after the other. */
   readonly #busy = new Map<string, Promise<unknown>>();
 
-  constructor(db: Database, blobs: BlobStore, publisher: Publisher) {
+  constructor(
+    db: Database,
+    blobs: BlobStore,
+    publisher: Publisher,
+    { policy = "shared" }: { policy?: SharingPolicy } = {},
+  ) {
+    this.#policy = policy;
     this.#db = db;
     this.#blobs = blobs;
     this.#publisher = publisher;
@@ -183,12 +199,19 @@ export class ContentStore {
 
   /** Length of a blob that another namespace shares with this one. */
   async #sharedSize(expected: string): Promise<number | undefined> {
-    return expected && this.#isRecorded(expected) ? await this.#blobs.size(expected) : undefined;
+    return expected && this.#isRecorded(expected, { toShare: true })
+      ? await this.#blobs.size(expected)
+      : undefined;
   }
 
-  /** Whether any namespace has the blob. */
-  #isRecorded(digest: string): boolean {
-    return this.#db.keys(namespaces).some(([name]) => this.#db.has(content, [name!, digest]));
+  /** Whether any namespace has the blob, or one that others may have it of. */
+  #isRecorded(digest: string, { toShare = false } = {}): boolean {
+    const isAsked = (name: string) =>
+      !toShare || this.#policy === "shared" ||
+      this.#db.get(namespaces, [name])?.labels[shareableLabel] === "true";
+    return this.#db.keys(namespaces).some(([name]) =>
+      this.#db.has(content, [name!, digest]) && isAsked(name!)
+    );
   }
 
   /** How far a write is. Throws NotFound. */

@@ -14,6 +14,6 @@ export { Numbers } from "./numbers.ts";
 export { SandboxStore } from "./sandboxes.ts";
 export { damageOf } from "./damage.ts";
 export * as schema from "./schema.ts";
-export { type Announcement, ContentStore } from "./content.ts";
+export { type Announcement, ContentStore, type SharingPolicy } from "./content.ts";
 export { ContentWriter } from "./content_writer.ts";
 export { SnapshotStore, type Staged } from "./snapshots.ts";

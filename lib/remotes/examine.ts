@@ -118,7 +118,10 @@ function adviceFor(
     return "its certificate is for other names: use one of those, or a new certificate";
   }
   if (/Expired/i.test(error)) return "its certificate has expired, or this host's clock is wrong";
-  if (/CertificateRequired|BadCertificate|HandshakeFailure|certificate required/i.test(error)) {
+  if (
+    /CertificateRequired|BadCertificate|HandshakeFailure|certificate required|refused the client certificate/i
+      .test(error)
+  ) {
     return connection?.client
       ? "it refuses the client certificate: is that of the authority that it trusts?"
       : `it wants a client certificate: name one as client in certs.d/${name}/hosts.toml`;

@@ -53,6 +53,45 @@ async function over(
   connection: Connection | undefined,
   pair: ClientCertificate | undefined,
 ): Promise<Response> {
+  if (!pair || !url.startsWith("https:")) return await exchange(url, parts, connection, undefined);
+  const key = `${new URL(url).origin} ${pair.cert.path}`;
+  try {
+    const response = await exchange(url, parts, connection, pair);
+    if (proven.size >= MOST_PROVEN) proven.clear();
+    proven.add(key);
+    return response;
+  } catch (error) {
+    if (parts.signal.aborted || proven.has(key)) throw error;
+    throw explained(error, pair);
+  }
+}
+
+/** Client certificates with which an answer came, by origin: when a connection breaks, it isn't for them. */
+const proven = new Set<string>();
+const MOST_PROVEN = 1000;
+
+const refusal = /alert.*(certificate|unknown ?ca|handshake|access ?denied)/i;
+/** How it looks, in the words of hyper, rustls, node and the kernel, when the other side has gone. */
+const broken =
+  /broken pipe|reset by peer|ECONNRESET|EPIPE|connection (was )?closed|closed before message|hang up|\beof\b/i;
+
+/**
+ * With TLS 1.3 a server looks at a client's certificate when the client takes the handshake for done, and one that
+ * refuses it may have hung up before its reason is read: then all that shows is a connection that broke.
+ */
+function explained(error: unknown, { cert: { path } }: ClientCertificate): unknown {
+  const reason = reasonOf(error);
+  if (refusal.test(reason)) return new Error(`${reason}: the server refused the client certificate ${path}`);
+  if (!broken.test(reason)) return error;
+  return new Error(`${reason}: the server may have refused the client certificate ${path}`);
+}
+
+async function exchange(
+  url: string,
+  parts: RequestParts,
+  connection: Connection | undefined,
+  pair: ClientCertificate | undefined,
+): Promise<Response> {
   if (connection?.skipVerify && url.startsWith("https:")) {
     const { requestUnverified } = await import("./unverified.ts");
     return await requestUnverified(url, parts, pair);

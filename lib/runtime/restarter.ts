@@ -3,7 +3,7 @@
  * the daemon starts; ends those that ought to be stopped. It acts on events, and waits longer from one start to
  * the next of a task that doesn't live long.
  */
-import { ContainerUpdate } from "../api/events/container.ts";
+import { ContainerDelete, ContainerUpdate } from "../api/events/container.ts";
 import { TaskDelete, TaskExit } from "../api/events/task.ts";
 import type { Container } from "../api/services/containers/v1/containers.ts";
 import { CreateTaskRequest } from "../api/services/tasks/v1/tasks.ts";
@@ -16,6 +16,7 @@ import { restartLabels } from "../labels.ts";
 import { isLookedAfter, restartsOf, wantsStart } from "../oci/mod.ts";
 import { complete } from "../rpc/service.ts";
 import type { Scope } from "../scope.ts";
+import { attachIfWanted, detachIfAttached } from "./networks.ts";
 import type { TaskManager } from "./task_manager.ts";
 
 export interface RestarterOptions {
@@ -41,7 +42,8 @@ const longest = 60_000;
 /** Milliseconds after which a task has lived long enough for the shortest wait. */
 const longLife = 10_000;
 const SIGKILL = 9;
-const topics = ["/tasks/exit", "/tasks/delete", "/containers/update"].map((topic) => `topic=="${topic}"`);
+const topics = ["/tasks/exit", "/tasks/delete", "/containers/update", "/containers/delete"]
+  .map((topic) => `topic=="${topic}"`);
 
 interface Watched {
   wait: number;
@@ -53,7 +55,8 @@ export class Restarter implements AsyncDisposable {
   readonly #options: RestarterOptions;
   readonly #end = new AbortController();
   readonly #watched = new Map<string, Watched>();
-  readonly #working = new Set<Promise<void>>();
+  /** What is being done, or will be, to each of them: one thing after the other. */
+  readonly #working = new Map<string, Promise<void>>();
   #listening?: Promise<void>;
 
   constructor(options: RestarterOptions) {
@@ -78,7 +81,7 @@ export class Restarter implements AsyncDisposable {
     this.#end.abort();
     for (const { timer } of this.#watched.values()) clearTimeout(timer);
     await this.#listening;
-    await Promise.all(this.#working);
+    await Promise.all(this.#working.values());
   }
 
   async #listen(): Promise<void> {
@@ -94,6 +97,7 @@ export class Restarter implements AsyncDisposable {
       const container = this.#find(scope, id);
       if (!container || !isLookedAfter(container.labels)) return this.#forget(scope, id);
       const task = await this.#taskOf(scope, id);
+      if (hasEnded(task)) await this.#giveBack(scope, container);
       if (container.labels[restartLabels.status] === "stopped") return await this.#stop(scope, id, task);
       if (hasEnded(task) && wantsStart(container.labels, task?.exitStatus ?? 0)) this.#startLater(scope, id);
     });
@@ -103,6 +107,7 @@ export class Restarter implements AsyncDisposable {
   async #begin(scope: Scope, container: Container): Promise<void> {
     const { id, labels } = container;
     const task = await this.#taskOf(scope, id);
+    if (hasEnded(task)) await this.#giveBack(scope, container);
     if (labels[restartLabels.status] === "stopped") return await this.#stop(scope, id, task);
     if (!hasEnded(task) || !wantsStart(labels, task?.exitStatus ?? 0, { starting: true })) return;
     if (labels[restartLabels.stopped]) await this.#label(scope, id, restartLabels.stopped, "");
@@ -131,14 +136,39 @@ export class Restarter implements AsyncDisposable {
     const { tasks } = this.#options;
     try {
       if (task) await tasks.delete(scope, { containerId: id }).catch(unlessGone);
-      await tasks.create(scope, this.#requestFor(scope, container));
-      await tasks.start(scope, { containerId: id, execId: "" });
+      const { pid } = await tasks.create(scope, this.#requestFor(scope, container));
+      await this.#attachAndStart(scope, container, pid);
     } catch (error) {
       // Another try, after a longer while; a command that is not there may come.
       this.#startLater(scope, id);
       throw error;
     }
     await this.#label(scope, id, restartLabels.count, String(restartsOf(container.labels) + 1));
+  }
+
+  async #attachAndStart(scope: Scope, container: Container, pid: number): Promise<void> {
+    const { tasks } = this.#options;
+    const { id: containerId } = container;
+    try {
+      await attachIfWanted(scope, container, pid);
+      await tasks.start(scope, { containerId, execId: "" });
+    } catch (error) {
+      // One that never began would pass for one that runs.
+      await tasks.kill(scope, { containerId, execId: "", signal: SIGKILL, all: true }).catch(() => {});
+      await tasks.delete(scope, { containerId }).catch(() => {});
+      await this.#giveBack(scope, container);
+      throw error;
+    }
+  }
+
+  /** A task that has ended has no use for its network; why it can't be given back is told, and keeps nothing else. */
+  async #giveBack(scope: Scope, container: Container): Promise<void> {
+    const runs = async () => !hasEnded(await this.#taskOf(scope, container.id));
+    try {
+      await detachIfAttached(scope, container, runs);
+    } catch (error) {
+      this.#options.onError(`${keyOf(scope, container.id)} could not be taken off its network`, error);
+    }
   }
 
   #requestFor(scope: Scope, container: Container): CreateTaskRequest {
@@ -193,10 +223,13 @@ export class Restarter implements AsyncDisposable {
 
   #do(scope: Scope, id: string, work: () => Promise<void> | void): void {
     if (this.#end.signal.aborted) return;
-    const working = Promise.resolve().then(work)
-      .catch((error) => this.#options.onError(`${keyOf(scope, id)} could not be started again`, error))
-      .finally(() => this.#working.delete(working));
-    this.#working.add(working);
+    const key = keyOf(scope, id);
+    const working = (this.#working.get(key) ?? Promise.resolve()).then(work)
+      .catch((error) => this.#options.onError(`${key} could not be started again`, error))
+      .finally(() => {
+        if (this.#working.get(key) === working) this.#working.delete(key);
+      });
+    this.#working.set(key, working);
   }
 }
 
@@ -204,6 +237,7 @@ export class Restarter implements AsyncDisposable {
 function containerIn({ topic, event }: Envelope): string | undefined {
   const bytes = event!.value;
   if (topic === "/containers/update") return ContainerUpdate.decode(bytes).id;
+  if (topic === "/containers/delete") return ContainerDelete.decode(bytes).id;
   if (topic === "/tasks/delete") return TaskDelete.decode(bytes).containerId;
   const { id, containerId } = TaskExit.decode(bytes);
   return id === containerId ? containerId : undefined;

@@ -2,7 +2,7 @@
 import { Status } from "../api/types/task/task.ts";
 import { failedPrecondition } from "../errors.ts";
 import { faultPoint } from "../fault.ts";
-import { kill, unmountAll } from "../sys/mod.ts";
+import { kill, removeAbandonedFifos, unmountAll } from "../sys/mod.ts";
 import { readFootprint, removeCgroups } from "./cgroup.ts";
 import { type Container, inTurn, type Process, processOf } from "./container.ts";
 import { killAll } from "./exit.ts";
@@ -28,6 +28,8 @@ async function removeExec(container: Container, process: Process): Promise<void>
   await process.stdio?.drain(DRAIN);
   process.stdio?.[Symbol.dispose]();
   container.execs.delete(process.execId);
+  // Whoever is told that it could not start lives.
+  if (process.pid) removeAbandonedFifos(process.execId, process.paths);
 }
 
 async function removeContainer(shim: Shim, container: Container): Promise<void> {
@@ -46,7 +48,10 @@ async function removeContainer(shim: Shim, container: Container): Promise<void> 
   container.oom?.[Symbol.dispose]();
   await Promise.all([removeTraces(shim, container), init.stdio?.drain(DRAIN)]);
   if (container.mounts.length) await unmountAll(`${bundle}/rootfs`);
-  for (const process of [init, ...execs.values()]) process.stdio?.[Symbol.dispose]();
+  for (const process of [init, ...execs.values()]) {
+    process.stdio?.[Symbol.dispose]();
+    removeAbandonedFifos(process.execId || container.id, process.paths);
+  }
   shim.containers.remove(container);
   faultPoint("shim.deleted");
   publish(shim, container, Topic.delete, {

@@ -1,10 +1,11 @@
 /**
  * This program as the executable of a containerd shim (named containerd-shim-longshore-v2, say): containerd runs
- * it with `start`, which tells where a shim listens, and with `delete`, when a shim died. One shim serves all
+ * it with `start`, which tells where a shim listens, with `delete`, when a shim died, and with `-info`. One shim serves all
  * containers of a containerd, each namespace on a socket of its own. Source: containerd's core/runtime/v2/README.md.
  */
 import { Any } from "../api/google/protobuf/any.ts";
 import { DeleteResponse } from "../api/runtime/task/v2/shim.ts";
+import { RuntimeInfo } from "../api/types/introspection.ts";
 import { Options } from "../api/types/runc/options/oci.ts";
 import { ShimDefinition } from "../api/shim/v1/shim.ts";
 import { invalidArgument } from "../errors.ts";
@@ -22,7 +23,7 @@ const KILLED = 137;
 
 /** What containerd asks of the executable. */
 export interface ShimCommand {
-  readonly action: "start" | "delete";
+  readonly action: "start" | "delete" | "info";
   readonly namespace: string;
   /** The container's. */
   readonly id: string;
@@ -33,7 +34,15 @@ export interface ShimCommand {
 /** Does what containerd asks; what it prints is the answer. */
 export async function runExecutable({ action, namespace, id, bundle }: ShimCommand): Promise<void> {
   if (action === "start") return await start(namespace);
+  if (action === "info") return await info();
   await printBytes(DeleteResponse.encode(await remove(id, bundle || Deno.cwd())).finish());
+}
+
+/** The options come as for `start`. */
+async function info(): Promise<void> {
+  const options = Any.decode(new Uint8Array(await new Response(Deno.stdin.readable).arrayBuffer()));
+  const { ownRuntimeInfo } = await import("./info.ts");
+  await printBytes(RuntimeInfo.encode(await ownRuntimeInfo("io.containerd.longshore.v2", options)).finish());
 }
 
 async function start(namespace: string): Promise<void> {

@@ -5,6 +5,10 @@
 import { failedPrecondition } from "../errors.ts";
 import { type IdMappings, toHost } from "../id_mappings.ts";
 import {
+  ACCESS_LISTS,
+  accessListWith,
+  CAPABILITY,
+  capabilityFor,
   chmodPathFd,
   chownAt,
   closeFd,
@@ -21,14 +25,12 @@ import {
   succeed,
   SystemError,
 } from "../sys/mod.ts";
-import { capabilityFor } from "./file_capability.ts";
 import { Turns } from "./pause.ts";
 
 /** A name whose characters are bytes (0-255). */
 type ByteName = string;
 
 const SPECIAL_BITS = 0o7000;
-const CAPABILITY = "security.capability";
 const cname = new CName();
 
 /**
@@ -99,9 +101,25 @@ class Remapping {
     const capability = type === FileType.REGULAR ? getXattrAt(dir, name, CAPABILITY) : undefined;
     succeed(chownAt(dir, cname.set(name || "."), owner.uid, owner.gid), `chown ${path}`);
     if (type !== FileType.SYMLINK && mode & SPECIAL_BITS) chmod(dir, name, path, mode & 0o7777);
-    if (!capability) return;
-    const mapped = capabilityFor(capability, this.#mappings.uids);
-    succeed(setXattrAt(dir, name, CAPABILITY, mapped), `set ${CAPABILITY} of ${path}`);
+    if (capability) {
+      const mapped = capabilityFor(capability, this.#mappings.uids);
+      succeed(setXattrAt(dir, name, CAPABILITY, mapped), `set ${CAPABILITY} of ${path}`);
+    }
+    if (type !== FileType.SYMLINK) this.#giveLists(dir, name, path);
+  }
+
+  /** Access lists speak of ids, too. */
+  #giveLists(dir: number, name: ByteName, path: ByteName): void {
+    for (const key of ACCESS_LISTS) {
+      const list = getXattrAt(dir, name, key);
+      if (!list) continue;
+      const mapped = accessListWith(list, (kind, id) => {
+        const host = toHost(this.#mappings[kind], id);
+        if (host === undefined) throw outside(path, kind === "uids" ? "user" : "group", id);
+        return host;
+      });
+      succeed(setXattrAt(dir, name, key, mapped), `set ${key} of ${path}`);
+    }
   }
 
   /**

@@ -1,4 +1,4 @@
-/** Advisory locks on files: one daemon to a root. */
+/** Advisory locks on files: one daemon to a root, one at a time for what is short. */
 import { failedPrecondition } from "../errors.ts";
 
 /**
@@ -15,4 +15,23 @@ export async function lockFile(path: string): Promise<Disposable> {
   await file.truncate();
   await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
   return { [Symbol.dispose]: () => file.close() };
+}
+
+/** Waits until nobody else holds the lock at `path`, a file that is there only while somebody does or waits for it. */
+export async function waitForLock(path: string): Promise<AsyncDisposable> {
+  for (;;) {
+    const file = await Deno.open(path, { write: true, create: true, mode: 0o600 });
+    await file.lock(true);
+    const [own, there] = await Promise.all([file.stat(), Deno.stat(path).catch(() => undefined)]);
+    if (there?.ino === own.ino && there?.dev === own.dev) {
+      return {
+        async [Symbol.asyncDispose]() {
+          // Whoever waits on this file finds another one, or none, in its place.
+          await Deno.remove(path);
+          file.close();
+        },
+      };
+    }
+    file.close();
+  }
 }

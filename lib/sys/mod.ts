@@ -2,6 +2,7 @@
 export { check, cstring, Errno, errno, SystemError } from "./libc.ts";
 export * from "./files.ts";
 export * from "./xattr.ts";
+export * from "./attribute_ids.ts";
 export * from "./epoll.ts";
 export * from "./eventfd.ts";
 export * from "./pipe.ts";

@@ -4,13 +4,22 @@ import type { Info } from "../api/services/content/v1/content.ts";
 import type { Descriptor } from "../api/types/descriptor.ts";
 import type { Mount } from "../api/types/mount.ts";
 import { type Compression, type LayerSource, type MadeLayer, NeedsMountError } from "../archive/mod.ts";
-import { Code, CtrError, invalidArgument, isError, messageOf, unimplemented } from "../errors.ts";
+import {
+  Code,
+  CtrError,
+  failedPrecondition,
+  invalidArgument,
+  isError,
+  messageOf,
+  unimplemented,
+} from "../errors.ts";
+import { parseBothMappings } from "../id_mappings.ts";
 import { uncompressedLabel } from "../images/mod.ts";
 import type { ContentStore } from "../metadata/mod.ts";
 import type { Scope } from "../scope.ts";
 import { withTempMount } from "../sys/mod.ts";
 import type { LayerWorkers } from "./layer_workers.ts";
-import { lowersOf, readOnly, upperOf } from "./overlay_mounts.ts";
+import { lowersOf, mapsLowers, readOnly, upperOf } from "./overlay_mounts.ts";
 
 /** What this needs of the content store. */
 export type DiffContent = Pick<ContentStore, "writer" | "abort" | "info" | "update">;
@@ -77,7 +86,11 @@ async function label(
   return await content.update(scope, { digest, labels }, paths.map((key) => `labels.${key}`));
 }
 
-type Trees = Pick<DiffRequest, "left" | "right">;
+type Trees = Pick<DiffRequest, "left" | "right" | "leftOwners" | "rightOwners">;
+
+/** Whose files a side's are. Throws InvalidArgument. */
+const ownersOf = ({ uidMapping, gidMapping } = { uidMapping: "", gidMapping: "" }) =>
+  parseBothMappings(uidMapping, gidMapping, { uids: "uid_mapping", gids: "gid_mapping" });
 
 /** Runs `work` on the two trees: the right one's upper directory if it is an overlay on the left one, or both mounted. */
 async function withTrees(
@@ -85,14 +98,22 @@ async function withTrees(
   work: (source: LayerSource) => Promise<MadeLayer>,
 ): Promise<MadeLayer> {
   const { left, right } = trees;
+  const owners = { lower: ownersOf(trees.leftOwners), upper: ownersOf(trees.rightOwners) };
   return await withMounted(left, async (lower) => {
     const upper = isOn(left, right) ? upperOf(right) : undefined;
-    const mounted = () => withMounted(right, (upper) => work({ lower, upper: upper!, form: "plain" }));
+    if (upper === undefined && mapsLowers(right)) {
+      throw failedPrecondition(
+        "diff: an overlay with mapped owners can be compared with what is below it alone",
+      );
+    }
+    const mounted = () =>
+      withMounted(right, (upper) => work({ lower, upper: upper!, form: "plain", owners }));
     if (upper === undefined) return await mounted();
     try {
-      return await work({ lower, upper, form: "overlay" });
+      return await work({ lower, upper, form: "overlay", owners });
     } catch (error) {
       if (!(error instanceof NeedsMountError)) throw error;
+      if (mapsLowers(right)) throw failedPrecondition(`${error.message}, below files with mapped owners`);
       return await mounted().catch((failure) => {
         throw explained(failure, error);
       });

@@ -32,6 +32,13 @@ export function lowersOf(mounts: readonly Mount[]): string[] | undefined {
 }
 
 /**
+ * Whether an overlay shows what is below its upper directory with other owners. It can't be mounted a second time:
+ * the upper directory, whose owners are others already, would have to be one of those below.
+ */
+export const mapsLowers = (mounts: readonly Mount[]): boolean =>
+  upperOf(mounts) !== undefined && mounts.some((mount) => valueOf(mount, "uidmap=") !== undefined);
+
+/**
  * The same files, mounted so that nothing can be changed. An overlay's upper directory becomes the uppermost of
  * the lower ones: a container may have it mounted, and no two mounts may share an upper directory.
  */

@@ -54,7 +54,7 @@ async function removeTask(daemon: Daemon, containerId: string, task: Process): P
     );
   }
   await missing(daemon.stub(TasksDefinition).delete({ containerId }));
-  await removeFifos(containerId, task);
+  removeFifos(containerId, task);
 }
 
 const snapshotsApi = () => import("../../api/services/snapshots/v1/snapshots.ts");

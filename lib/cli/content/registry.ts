@@ -17,7 +17,7 @@ export interface Repository extends AsyncDisposable {
 /** The repository of `name`, as the command's registry flags say. */
 export async function repositoryOf(daemon: Daemon, flags: Flags, name: string): Promise<Repository> {
   const access = await registryAccess(daemon, flags, await canonicalReference(name));
-  const options = remoteOptionsOf(access);
+  const options = await remoteOptionsOf(daemon, access);
   const { reference } = access;
   return {
     reference,

@@ -12,7 +12,7 @@ import { showProgress } from "../output/progress.ts";
 import { chainIdOf, diffIdsOf, manifestFor } from "./contents.ts";
 import { findImage } from "./lookup.ts";
 import { canonicalReference } from "./reference.ts";
-import { registryAccess } from "../registry/access.ts";
+import { type OpenAccess, registryAccess } from "../registry/access.ts";
 import { type Pull, type RegistryAccess, transferPull } from "../../client/transfer.ts";
 
 export async function run(call: Call): Promise<void> {
@@ -36,7 +36,7 @@ export async function pull(call: Call, { unpack }: { unpack: boolean }): Promise
   if (reference !== name) print(`${name} is ${reference}\n`);
   await using daemon = await connect(call);
   await using access = await registryAccess(daemon, call.flags, reference);
-  const pull: Pull = { ...access, ...wanted };
+  const pull = { ...access, ...wanted };
   using progress = showProgress();
   const lanes = wholeNumber(call, "max-concurrent-downloads");
   const onProgress = (update: Progress) => progress.update(update);
@@ -52,7 +52,7 @@ export async function pull(call: Call, { unpack }: { unpack: boolean }): Promise
 /** Pulls: by the daemon if it can, else by ourselves. */
 export async function pullImage(
   daemon: Daemon,
-  pull: Pull,
+  pull: Pull & Pick<OpenAccess, "ownDirs">,
   onProgress: (update: Progress) => void,
 ): Promise<void> {
   try {

@@ -1,6 +1,6 @@
 /** Pulling past a Transfer service, which containerd before 1.7 has not: the client library fetches. */
 import type { Progress } from "../../api/types/transfer/progress.ts";
-import { pullByClient } from "../../client/pull_by_client.ts";
+import { type LocalPullOptions, pullByClient } from "../../client/pull_by_client.ts";
 import { unimplemented } from "../../errors.ts";
 import type { Daemon } from "../connect.ts";
 import { platformText } from "../output/platforms.ts";
@@ -12,7 +12,7 @@ import type { Pull } from "../../client/transfer.ts";
  */
 export async function pullLocally(
   daemon: Daemon,
-  pull: Pull,
+  pull: Pull & Pick<LocalPullOptions, "ownDirs">,
   onProgress: (update: Progress) => void,
   lanes = 0,
 ): Promise<void> {
@@ -28,6 +28,7 @@ export async function pullLocally(
     credentials: pull.credentials,
     plainHttp: pull.plainHttp,
     hostsDir: pull.hostsDir,
+    ownDirs: pull.ownDirs,
     log: pull.log,
     labels: pull.labels,
     maxConcurrentDownloads: lanes,

@@ -9,7 +9,7 @@ import { parsePlatform } from "../output/platforms.ts";
 import { print } from "../output/print.ts";
 import { showProgress } from "../output/progress.ts";
 import { findImage } from "./lookup.ts";
-import { registryAccess } from "../registry/access.ts";
+import { type OpenAccess, registryAccess } from "../registry/access.ts";
 import { canonicalReference } from "./reference.ts";
 
 export async function run(call: Call): Promise<void> {
@@ -20,7 +20,7 @@ export async function run(call: Call): Promise<void> {
   if (reference !== remote) print(`${remote} is ${reference}\n`);
   await using daemon = await connect(call);
   await using access = await registryAccess(daemon, flags, reference);
-  const push: Push = {
+  const push = {
     ...access,
     // What is pushed by its digest needs no name.
     image: local.manifest ? local.manifest.digest : (await findImage(daemon, name ?? remote)).name,
@@ -43,7 +43,7 @@ const skippedText = (skipped: string[], image: string) =>
 
 async function pushImage(
   daemon: Daemon,
-  push: Push,
+  push: Push & Pick<OpenAccess, "ownDirs">,
   isLocal: boolean,
   local: LocalPushOptions,
   onProgress: (update: Progress) => void,

@@ -40,7 +40,7 @@ export async function openStdio(options: StdioOptions): Promise<Stdio> {
 
 /** The stdio of a process that runs already; its FIFOs go with it. */
 export function attachStdio(id: string, streams: Streams, detachKeys: Uint8Array<ArrayBuffer>): Stdio {
-  const fifos = { ...streams, [Symbol.asyncDispose]: () => removeFifos(id, streams) };
+  const fifos = { ...streams, [Symbol.asyncDispose]: () => Promise.resolve(removeFifos(id, streams)) };
   return copying(fifos, streams.terminal, new DetachKeys(detachKeys));
 }
 

@@ -1,13 +1,15 @@
 /** How a registry is reached, by the flags that commands with registries have. */
+import type { OwnAccess } from "../../client/registry_access.ts";
 import type { Credentials, RegistryAccess } from "../../client/transfer.ts";
 import { messageOf } from "../../errors.ts";
 import { type Flags, usageError } from "../command.ts";
 import type { Daemon } from "../connect.ts";
 import { printError } from "../output/print.ts";
-import { absolutePath, registryDirsOf, tlsHosts } from "./tls.ts";
+import { registryDirsFor } from "./daemon.ts";
+import { absolutePath, tlsHosts } from "./tls.ts";
 
 /** A registry's access, with the files that it needs; disposed when the work is done. */
-export type OpenAccess = RegistryAccess & AsyncDisposable;
+export type OpenAccess = RegistryAccess & Required<Pick<OwnAccess, "ownDirs">> & AsyncDisposable;
 
 /**
  * The registry of `reference`: what flags say wins over logins. Asks for the password if only a user is named.
@@ -15,11 +17,13 @@ export type OpenAccess = RegistryAccess & AsyncDisposable;
 export async function registryAccess(daemon: Daemon, flags: Flags, reference: string): Promise<OpenAccess> {
   const credentials = await credentialsOf(flags);
   const host = reference.slice(0, reference.indexOf("/"));
-  const hosts = await tlsHosts(() => registryDirsOf(daemon), flags, host);
+  const ownDirs = () => registryDirsFor(daemon);
+  const hosts = await tlsHosts(ownDirs, flags, host);
   return {
     reference,
     plainHttp: flags.on("plain-http"),
     hostsDir: hosts?.dir ?? absolutePath(flags.text("hosts-dir")),
+    ownDirs,
     credentials,
     log: logOf(flags),
     [Symbol.asyncDispose]: async () => await hosts?.[Symbol.asyncDispose](),

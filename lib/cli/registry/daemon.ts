@@ -53,6 +53,17 @@ async function isOurs(daemon: Daemon): Promise<boolean> {
   }
 }
 
+/** The directories of hosts.toml files that count beside a daemon: its own, or this host's if it isn't ours. */
+export async function registryDirsFor(daemon: Daemon): Promise<readonly string[]> {
+  const question = { host: "", hostsDir: "", plainHttp: false };
+  try {
+    return (await askRegistry(daemon, question)).dirs;
+  } catch (error) {
+    if (!isError(error, Code.Unimplemented)) throw error;
+    return (await askOurselves(question)).dirs;
+  }
+}
+
 async function askOurselves(question: RegistryQuestion): Promise<RegistryResponse> {
   const [{ loadConfig, registryDirs }, { registryReport }] = await Promise.all([
     import("../../daemon/mod.ts"),

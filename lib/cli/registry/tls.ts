@@ -3,11 +3,8 @@
  * the Transfer service has no other way. It has what the registry's own configuration has, and for each host of it
  * that says nothing of TLS what the flags say, as Go's ctr does.
  */
-import { askRegistry } from "../../client/registry.ts";
-import { Code, isError } from "../../errors.ts";
 import type { Connection, RegistryHost } from "../../remotes/mod.ts";
 import { type Flags, usageError } from "../command.ts";
-import type { Daemon } from "../connect.ts";
 
 /** The directory; undefined if the flags say nothing of TLS. `ownDirs` are those of whoever will look into it. */
 export async function tlsHosts(
@@ -49,16 +46,6 @@ export async function connectionOf(flags: Flags): Promise<Connection | undefined
     ...cert && { client: [readClientCertificate(cert, key || cert)] },
     ...flags.on("skip-verify") && { skipVerify: true },
   };
-}
-
-/** The directories of hosts.toml files that a daemon looks in; none known of one that isn't ours. */
-export async function registryDirsOf(daemon: Daemon): Promise<string[]> {
-  try {
-    return (await askRegistry(daemon, { host: "", hostsDir: "", plainHttp: false })).dirs;
-  } catch (error) {
-    if (isError(error, Code.Unimplemented)) return [];
-    throw error;
-  }
 }
 
 /** The daemon's working directory is not ours. Empty stays empty. */

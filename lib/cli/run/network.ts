@@ -1,7 +1,10 @@
 /** The flags of `run` that give a container a network by CNI. */
 import type { Any } from "../../api/google/protobuf/any.ts";
 import { type Container, ContainersDefinition } from "../../api/services/containers/v1/containers.ts";
+import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
+import { Status } from "../../api/types/task/task.ts";
 import type { NetworkWishes } from "../../client/network.ts";
+import { Code, isError } from "../../errors.ts";
 import { networkExtension } from "../../labels.ts";
 import { type Flags, usageError } from "../command.ts";
 import type { Daemon } from "../connect.ts";
@@ -13,8 +16,7 @@ export async function checkNetworkFlags(flags: Flags): Promise<void> {
     if (ports.length) throw usageError("--publish needs --cni");
     return;
   }
-  // Whoever starts it again would have to attach it again.
-  const other = ["net-host", "restart", "checkpoint"].find((name) => flags.has(name));
+  const other = ["net-host", "checkpoint"].find((name) => flags.has(name));
   if (other) throw usageError(`--cni and --${other} exclude each other`);
   if (flags.list("with-ns").some((text) => text.startsWith("network:"))) {
     throw usageError("--cni and --with-ns network:PATH exclude each other");
@@ -57,7 +59,7 @@ export async function attachIfWanted(
   return wishes && await attachNetwork(wishes, { namespace, id, pid }, signal);
 }
 
-/** Takes a container whose task is gone off its networks. */
+/** Takes a container whose task is gone off its networks, unless it has got another one meanwhile. */
 export async function detachIfAttached(
   daemon: Daemon,
   { id, extensions }: Pick<Container, "id" | "extensions">,
@@ -66,11 +68,22 @@ export async function detachIfAttached(
   const { detachNetwork, wishesOf } = await import("../../client/network.ts");
   const wishes = wishesOf({ extensions });
   const { namespace, signal } = daemon.globals;
-  if (wishes) await detachNetwork(wishes, { namespace, id }, signal);
+  const unless = () => hasLiveTask(daemon, id);
+  if (wishes) await detachNetwork(wishes, { namespace, id }, { signal, unless });
 }
 
 /** As {@linkcode detachIfAttached}, by the container's name. */
 export async function detachByName(daemon: Daemon, id: string): Promise<void> {
   const { container } = await daemon.stub(ContainersDefinition).get({ id });
   await detachIfAttached(daemon, container!);
+}
+
+async function hasLiveTask(daemon: Daemon, containerId: string): Promise<boolean> {
+  try {
+    const { process } = await daemon.stub(TasksDefinition).get({ containerId });
+    return process?.status !== Status.STOPPED;
+  } catch (error) {
+    if (isError(error, Code.NotFound)) return false;
+    throw error;
+  }
 }

@@ -11,10 +11,14 @@ const runcFlags = ["runc-binary", "runc-root", "runc-systemd-cgroup", "no-pivot"
 /** The runtime of a container's record: runc's options for runc, and for others where a flag of runc's is given. */
 export async function runtimeOf(flags: Flags): Promise<{ name: string; options: Any | undefined }> {
   const name = flags.text("runtime");
+  if (flags.on("runc-systemd-cgroup") && !flags.text("cgroup")) {
+    throw usageError('--runc-systemd-cgroup needs --cgroup SLICE:PREFIX:NAME, "machine.slice:ctr:web" say');
+  }
   return { name, options: await optionsOf(flags, name) };
 }
 
-async function optionsOf(flags: Flags, name: string): Promise<Any | undefined> {
+/** What the runtime `name` is told. */
+export async function optionsOf(flags: Flags, name: string): Promise<Any | undefined> {
   if (name === defaultRuntime || runcFlags.some((flag) => flags.has(flag))) return runcOptions(flags);
   const configPath = flags.text("runtime-config-path");
   if (!configPath) return undefined;
@@ -23,14 +27,10 @@ async function optionsOf(flags: Flags, name: string): Promise<Any | undefined> {
 }
 
 function runcOptions(flags: Flags): Any {
-  const systemdCgroup = flags.on("runc-systemd-cgroup");
-  if (systemdCgroup && !flags.text("cgroup")) {
-    throw usageError('--runc-systemd-cgroup needs --cgroup SLICE:PREFIX:NAME, "machine.slice:ctr:web" say');
-  }
   const options = complete(Options, {
     binaryName: flags.text("runc-binary"),
     root: flags.text("runc-root"),
-    systemdCgroup,
+    systemdCgroup: flags.on("runc-systemd-cgroup"),
     noPivotRoot: flags.on("no-pivot"),
   });
   return anyOf("containerd.runc.v1.Options", Options, options);

@@ -30,7 +30,7 @@ export async function run(call: Call): Promise<void> {
     }
     const { exitStatus } = await remove(daemon, containerId, execId);
     if (!execId) await detachByName(daemon, containerId);
-    await removeFifos(execId || containerId, process);
+    removeFifos(execId || containerId, process);
     if (exitStatus) complain(`task ${containerId} exit with non-zero exit code ${exitStatus}`);
   });
 }

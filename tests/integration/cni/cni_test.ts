@@ -211,7 +211,6 @@ Deno.test("networks by CNI", async (t) => {
     assert.match(none.stderr, /no network config found in \/nosuch .*: failed precondition/);
     const flags: [string[], RegExp][] = [
       [["--cni", "--net-host"], /--cni and --net-host exclude each other/],
-      [["--cni", "-d", "--restart", "always"], /--cni and --restart exclude/],
       [["--cni", "--with-ns", "network:/proc/1/ns/net"], /--cni and --with-ns network:PATH exclude/],
       [["--publish", "1:2"], /--publish needs --cni/],
       [["--cni", "--publish", "70000:1"], /port "70000:1": write .*invalid argument/],

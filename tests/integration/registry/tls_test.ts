@@ -77,6 +77,11 @@ async function casesFor({ cert: ca }: Authority, client: Certificate, other: Aut
     { name: "another authority", prepare: hosts(`ca = "${other.cert}"\n${pair}`), fails: /UnknownIssuer/ },
     { name: "no client's certificate", prepare: hosts(`ca = "${ca}"\n`), fails: refusedByServer },
     {
+      name: "a stranger's certificate alone",
+      prepare: hosts(`ca = "${ca}"\nclient = [["${stranger.cert}", "${stranger.key}"]]\n`),
+      fails: new RegExp(`refused the client certificate ${stranger.cert}`),
+    },
+    {
       name: "no client's certificate, unverified",
       prepare: hosts("skip_verify = true\n"),
       fails: refusedByServer,

@@ -1,8 +1,9 @@
 /** Layers of mounts as snapshotters give them. */
 import assert from "node:assert/strict";
-import type { DiffRequest } from "../../../lib/api/services/diff/v1/diff.ts";
+import { DiffRequest } from "../../../lib/api/services/diff/v1/diff.ts";
 import type { Mount } from "../../../lib/api/types/mount.ts";
 import { Code, CtrError } from "../../../lib/errors.ts";
+import { complete } from "../../../lib/rpc/service.ts";
 import { makeDiff } from "../../../lib/transfer/mod.ts";
 import { must, Scratch } from "../../harness/mod.ts";
 import { Overlay, tarOf } from "../archive/overlay.ts";
@@ -16,7 +17,7 @@ const mountsOf = (overlay: Overlay, options = overlay.options()): Mount[] => [
 const bind = (source: string): Mount => ({ type: "bind", source, target: "", options: ["ro", "rbind"] });
 
 function request(left: Mount[], right: Mount[], more: Partial<DiffRequest> = {}): DiffRequest {
-  return { left, right, mediaType: TAR, ref: "", labels: {}, sourceDateEpoch: undefined, ...more };
+  return complete(DiffRequest, { left, right, mediaType: TAR, ...more });
 }
 
 async function entries(rooms: Rooms, digest: string): Promise<string[]> {

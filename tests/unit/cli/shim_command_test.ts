@@ -16,6 +16,11 @@ Deno.test("parseShimCommand() reads what containerd asks of a shim's executable"
   );
 });
 
+Deno.test("parseShimCommand() knows -info, which containerd 2 says alone", () => {
+  assert.equal(parseShimCommand(["-info"])?.action, "info");
+  assert.equal(parseShimCommand(["-info", "x"]), undefined);
+});
+
 Deno.test("parseShimCommand() leaves every other command line alone", () => {
   assert.equal(
     parseShimCommand(["-namespace", "x", "run", "image", "id", "-publish-binary", "start"]),

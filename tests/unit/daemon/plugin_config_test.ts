@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { discardsLayers, gcOptions, registryDirs } from "../../../lib/daemon/plugin_config.ts";
+import { discardsLayers, gcOptions, registryDirs, sharingPolicy } from "../../../lib/daemon/plugin_config.ts";
 
 const scheduler = (table: Record<string, unknown>) => gcOptions({ "io.containerd.gc.v1.scheduler": table });
 
@@ -62,4 +62,14 @@ Deno.test("the directories of hosts.toml files are those that containerd would t
       /plugins\."io\.containerd\.grpc\.v1\.cri"\.registry\.config_path must be absolute paths/,
     );
   }
+});
+
+Deno.test("content_sharing_policy is one of two", () => {
+  const of = (content_sharing_policy: unknown) =>
+    sharingPolicy({ "io.containerd.metadata.v1.bolt": { content_sharing_policy } });
+  assert.deepEqual([sharingPolicy({}), of("shared"), of("isolated")], ["shared", "shared", "isolated"]);
+  assert.throws(
+    () => of("none"),
+    /metadata\.v1\.bolt"\.content_sharing_policy must be "shared" or "isolated"/,
+  );
 });

@@ -32,12 +32,26 @@ export interface DiffRequest {
   mediaType: string;
   ref: string;
   labels: { [key: string]: string };
-  sourceDateEpoch: Timestamp | undefined;
+  sourceDateEpoch:
+    | Timestamp
+    | undefined;
+  /**
+   * Ours: the user namespaces to which the files of either side belong, so that the layer gets the ids within. A daemon
+   * that knows them says so by the capability "map-owners" of its differ.
+   */
+  leftOwners: Owners | undefined;
+  rightOwners: Owners | undefined;
 }
 
 export interface DiffRequest_LabelsEntry {
   key: string;
   value: string;
+}
+
+/** Mappings written container-id:host-id:length, several with commas. */
+export interface Owners {
+  uidMapping: string;
+  gidMapping: string;
 }
 
 export interface DiffResponse {
@@ -230,7 +244,16 @@ export const ApplyResponse: MessageFns<ApplyResponse> = {
 };
 
 function createBaseDiffRequest(): DiffRequest {
-  return { left: [], right: [], mediaType: "", ref: "", labels: {}, sourceDateEpoch: undefined };
+  return {
+    left: [],
+    right: [],
+    mediaType: "",
+    ref: "",
+    labels: {},
+    sourceDateEpoch: undefined,
+    leftOwners: undefined,
+    rightOwners: undefined,
+  };
 }
 
 export const DiffRequest: MessageFns<DiffRequest> = {
@@ -252,6 +275,12 @@ export const DiffRequest: MessageFns<DiffRequest> = {
     });
     if (message.sourceDateEpoch !== undefined) {
       Timestamp.encode(message.sourceDateEpoch, writer.uint32(50).fork()).join();
+    }
+    if (message.leftOwners !== undefined) {
+      Owners.encode(message.leftOwners, writer.uint32(8002).fork()).join();
+    }
+    if (message.rightOwners !== undefined) {
+      Owners.encode(message.rightOwners, writer.uint32(8010).fork()).join();
     }
     return writer;
   },
@@ -320,6 +349,22 @@ export const DiffRequest: MessageFns<DiffRequest> = {
             message.sourceDateEpoch = Timestamp.decode(reader, reader.uint32());
             continue;
           }
+          case 1000: {
+            if (tag !== 8002) {
+              break;
+            }
+
+            message.leftOwners = Owners.decode(reader, reader.uint32());
+            continue;
+          }
+          case 1001: {
+            if (tag !== 8010) {
+              break;
+            }
+
+            message.rightOwners = Owners.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -375,6 +420,63 @@ export const DiffRequest_LabelsEntry: MessageFns<DiffRequest_LabelsEntry> = {
             }
 
             message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseOwners(): Owners {
+  return { uidMapping: "", gidMapping: "" };
+}
+
+export const Owners: MessageFns<Owners> = {
+  encode(message: Owners, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uidMapping !== "") {
+      writer.uint32(10).string(message.uidMapping);
+    }
+    if (message.gidMapping !== "") {
+      writer.uint32(18).string(message.gidMapping);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Owners {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOwners();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uidMapping = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.gidMapping = reader.string();
             continue;
           }
         }
