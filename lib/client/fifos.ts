@@ -1,7 +1,7 @@
 /** Named pipes between this command and the shim, in a directory of their own that only the user can enter. */
 import { makeFifo } from "../sys/fifo.ts";
 
-export { removeFifos } from "../sys/mod.ts";
+export { removeFifos } from "../sys/fifo.ts";
 
 /** The pipes of one process. Without stderr it has a terminal: its output is one stream. */
 export interface Fifos extends AsyncDisposable {

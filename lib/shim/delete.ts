@@ -2,7 +2,8 @@
 import { Status } from "../api/types/task/task.ts";
 import { failedPrecondition } from "../errors.ts";
 import { faultPoint } from "../fault.ts";
-import { kill, removeAbandonedFifos, unmountAll } from "../sys/mod.ts";
+import { kill, unmountAll } from "../sys/mod.ts";
+import { removeAbandonedFifos } from "./abandoned_fifos.ts";
 import { readFootprint, removeCgroups } from "./cgroup.ts";
 import { type Container, inTurn, type Process, processOf } from "./container.ts";
 import { killAll } from "./exit.ts";

@@ -1,6 +1,5 @@
 /** Named pipes. */
-import { check, cstring, Errno, libc, SystemError } from "./libc.ts";
-import { Access, closeDescriptor, openFd } from "./pipe.ts";
+import { check, cstring, libc } from "./libc.ts";
 
 const c = libc({ mkfifo: { parameters: ["buffer", "u32"], result: "i32" } });
 
@@ -24,7 +23,7 @@ const names = ["stdin", "stdout", "stderr"] as const;
  */
 export function removeFifos(id: string, streams: StreamPaths): void {
   for (
-    const path of names.filter((name) => isClients(id, name, streams[name])).map((name) => streams[name])
+    const path of names.filter((name) => isClientsFifo(id, name, streams[name])).map((name) => streams[name])
   ) {
     if (!lstat(path)?.isFifo) continue;
     unlessGone(() => Deno.removeSync(path));
@@ -36,30 +35,9 @@ export function removeFifos(id: string, streams: StreamPaths): void {
   }
 }
 
-/** The same, unless somebody reads: a client that lives removes its pipes itself. What can't be removed stays. */
-export function removeAbandonedFifos(id: string, streams: StreamPaths): void {
-  const outputs = (["stdout", "stderr"] as const).filter((name) => isClients(id, name, streams[name]));
-  if (!outputs.length || outputs.some((name) => isRead(streams[name]))) return;
-  try {
-    removeFifos(id, streams);
-  } catch {
-    // The end of a process doesn't depend on it.
-  }
-}
-
-const isClients = (id: string, name: string, path: string) =>
+/** Whether a path is as clients of containerd name the pipe of a process's stream. */
+export const isClientsFifo = (id: string, name: string, path: string) =>
   path.startsWith("/") && path.endsWith(`/${id}-${name}`);
-
-/** Whether a pipe has a reader, as far as one can know; whoever waits to become one counts. */
-function isRead(path: string): boolean {
-  if (!lstat(path)?.isFifo) return false;
-  try {
-    closeDescriptor(openFd(path, Access.WRITE | Access.NONBLOCK));
-    return true;
-  } catch (error) {
-    return !(error instanceof SystemError && error.errno === Errno.ENXIO);
-  }
-}
 
 function lstat(path: string): Deno.FileInfo | undefined {
   try {
