@@ -31,7 +31,7 @@ export interface Header {
 }
 
 /** What matters of a header that describes the entry after it. */
-export type ExtensionHeader = Pick<Header, "type" | "name" | "size">;
+export type ExtensionHeader = Pick<Header, "type" | "size">;
 
 /** Whether a block is nothing but zeros. */
 export function isZeroBlock(block: Uint8Array, at: number): boolean {
@@ -47,10 +47,7 @@ export function typeOfHeader(block: Uint8Array, at: number): string {
 
 /** Reads a header that describes the entry after it; many layers have one before each file. */
 export function parseExtensionHeader(block: Uint8Array, at: number): ExtensionHeader {
-  const name = textField(block, at, at + 100);
-  const size = parseNumber(block, at + 124, at + 136);
-  if (size === undefined) throw invalidArgument(`tar header of ${quote(name)}: size is not a number`);
-  return { type: String.fromCharCode(block[at + 156]!), name, size };
+  return { type: String.fromCharCode(block[at + 156]!), size: sizeOf(block, at) };
 }
 
 /** Reads an entry's header. Throws InvalidArgument if a number is none. */
@@ -70,7 +67,7 @@ export function parseHeader(block: Uint8Array, at: number): Header {
     type: String.fromCharCode(block[at + 156]!),
     name: prefix ? `${prefix}/${name}` : name,
     linkName: textField(block, at + 157, at + 257),
-    size: number(124, 12, "size"),
+    size: sizeOf(block, at),
     mode: number(100, 8, "mode"),
     uid: number(108, 8, "uid"),
     gid: number(116, 8, "gid"),
@@ -80,6 +77,14 @@ export function parseHeader(block: Uint8Array, at: number): Header {
       : { major: 0, minor: 0 },
     realSize: gnu && block[at + 156] === 0x53 ? number(483, 12, "real size") : 0,
   };
+}
+
+function sizeOf(block: Uint8Array, at: number): number {
+  const size = parseNumber(block, at + 124, at + 136);
+  if (size !== undefined && size >= 0) return size;
+  const name = quote(textField(block, at, at + 100));
+  if (size === undefined) throw invalidArgument(`tar header of ${name}: size is not a number`);
+  throw invalidArgument(`tar entry ${name}: negative size`);
 }
 
 function holds(block: Uint8Array, at: number, bytes: Uint8Array): boolean {

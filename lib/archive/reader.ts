@@ -102,8 +102,8 @@ export class TarReader {
     }
     if (this.#zeroBlock) throw invalidArgument("tar archive: a lone zero block before another header");
     if ("xgLK".includes(typeOfHeader(block, at))) {
-      this.#beginExtension(sound(parseExtensionHeader(block, at)));
-    } else this.#beginEntry(sound(parseHeader(block, at)), block, at);
+      this.#beginExtension(parseExtensionHeader(block, at));
+    } else this.#beginEntry(parseHeader(block, at), block, at);
   }
 
   #beginExtension(header: ExtensionHeader) {
@@ -219,9 +219,4 @@ export class TarReader {
       if (this.#offset === offset + length) this.#offset = extents[++this.#extent]?.offset ?? 0;
     }
   }
-}
-
-function sound<H extends ExtensionHeader>(header: H): H {
-  if (header.size < 0) throw invalidArgument(`tar entry ${quote(header.name)}: negative size`);
-  return header;
 }
