@@ -61,6 +61,8 @@ export class Download implements LayerSource {
   async document(target: Target, signal: AbortSignal): Promise<Uint8Array> {
     await this.#once(target, async (signal, report) => {
       report(progressOf("waiting", target));
+      // Where a document is new, layers are, and a Worker needs longer to start than documents to come.
+      this.#rooms.workers.prepare();
       const bytes = await this.#remote.fetch(target, signal);
       await this.#write(target, signal, async (writer) => {
         if (!writer.isShared) {

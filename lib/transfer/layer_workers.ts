@@ -5,7 +5,15 @@
 import { Code, CtrError, unavailable } from "../errors.ts";
 import type { MadeLayer } from "../archive/mod.ts";
 import { joinHalves, loseHalf, shareLayer } from "./halves.ts";
-import { errorOf, type Job, type LayerJob, type LayerResult, type Reply, type Result } from "./layer_job.ts";
+import {
+  errorOf,
+  type Failure,
+  type Job,
+  type LayerJob,
+  type LayerResult,
+  type Reply,
+  type Result,
+} from "./layer_job.ts";
 import type { CompressedLayer, CompressJob } from "./compress_layer.ts";
 import type { MakeJob } from "./make_layer.ts";
 
@@ -67,6 +75,12 @@ export class LayerWorkers implements AsyncDisposable {
   /** Workers there are now. */
   get size(): number {
     return this.#seats.length;
+  }
+
+  /** Starts a Worker, if there is none, for jobs that will come soon. */
+  prepare(): void {
+    if (this.#seats.length === 0 && !this.#closed) this.#hire();
+    this.#next();
   }
 
   /** Does one job. Rejects with the signal's reason after an abort. */
@@ -183,11 +197,10 @@ export class LayerWorkers implements AsyncDisposable {
     if (reply.type === "progress") return task.options.onProgress?.({ received: reply.received });
     if (reply.type === "log") return task.options.onLog?.(reply.text);
     seat.task = undefined;
-    if (reply.type === "done") settle(task, Promise.resolve(reply.result));
-    else {settle(
-        task,
-        Promise.reject(task.options.signal?.aborted ? task.options.signal.reason : errorOf(reply)),
-      );}
+    settle(
+      task,
+      reply.type === "done" ? Promise.resolve(reply.result) : Promise.reject(failure(task, reply)),
+    );
     this.#next();
   }
 
@@ -217,8 +230,13 @@ export class LayerWorkers implements AsyncDisposable {
   }
 }
 
+const failure = ({ options: { signal } }: Task, reply: Failure) =>
+  signal?.aborted ? signal.reason : errorOf(reply);
+
 /** Gives a task's outcome, and of one with two halves that of both. */
 function settle(task: Task, outcome: Promise<Result>) {
+  // Of a task that has one already nobody listens.
+  outcome.catch(() => {});
   task.done.resolve(task.second ? joinHalves(outcome, task.second.done.promise) : outcome);
 }
 
@@ -229,9 +247,8 @@ function lose(task: Task, error: unknown) {
 
 async function sizeOf(job: Job): Promise<number> {
   // How much a tree holds would have to be counted: it waits behind the layers that others wait for.
-  if ("make" in job) return 0;
+  if ("make" in job || "unpack" in job) return 0;
   if ("compress" in job) return (await Deno.stat(job.compress)).size;
-  if ("unpack" in job) return 0;
   const { source, ingest, expected } = job;
   if (ingest || expected) return (ingest ?? expected)!.size;
   return "file" in source ? (await Deno.stat(source.file)).size : 0;

@@ -213,14 +213,14 @@ export class RingReader extends Side {
     this.#settle(Reader.DONE);
   }
 
-  /** Says that it can't go on, and why: UTF-8, up to 16 KiB. */
+  /** Says that it can't go on, and why: UTF-8, up to 16 KiB. What was said first stands. */
   fail(reason: string): void {
+    if (Atomics.load(this.words, Word.READER) !== Reader.BUSY) return;
     const { written } = new TextEncoder().encodeInto(reason, this.reason);
     Atomics.store(this.words, Word.REASON_LENGTH, written);
     this.#settle(Reader.FAILED);
   }
 
-  /** What was said first stands. */
   #settle(state: number) {
     Atomics.compareExchange(this.words, Word.READER, Reader.BUSY, state);
     ring(this.words, Word.WRITER_BELL);
