@@ -38,7 +38,8 @@ const NO_ID = 0xffffffff;
 
 /** Puts an entry together. Throws InvalidArgument for types, ids and sizes that no file can have. */
 export function buildEntry(header: Header, { longName, longLink, pax = {} }: Extensions): Built {
-  const sparse = header.type === "0" || header.type === "\0" ? paxSparse(pax.sparse ?? []) : undefined;
+  const plain = header.type === "0" || header.type === "\0";
+  const sparse = plain && pax.sparse ? paxSparse(pax.sparse) : undefined;
   const name = longName || sparse?.name || pax.path || header.name;
   const type = typeOf(header, name);
   const stored = type === "file" ? pax.size ?? header.size : 0;

@@ -4,7 +4,7 @@
  */
 import zlib from "node:zlib";
 import { invalidArgument } from "../errors.ts";
-import { openHandle, type Output } from "./zlib_handle.ts";
+import { openHandle, type Output, type Room } from "./zlib_handle.ts";
 import { ZstdFrames } from "./zstd_frames.ts";
 
 export type Compression = "gzip" | "zstd" | "none";
@@ -27,15 +27,21 @@ export interface Decompressor extends Disposable {
   finish(): void;
 }
 
-/** A decompressor that finds out by itself what it is given. */
-export function decompressor(output: Output): Decompressor & { readonly compression?: Compression } {
+/**
+ * A decompressor that finds out by itself what it is given. What isn't compressed at all is handed on as it came, in
+ * memory that isn't of `room`.
+ */
+export function decompressor(
+  output: Output,
+  room?: Room,
+): Decompressor & { readonly compression?: Compression } {
   let head: Uint8Array<ArrayBuffer> | undefined = new Uint8Array(0);
   let inner: Decompressor | undefined;
   let compression: Compression | undefined;
   const start = (bytes: Uint8Array<ArrayBuffer>) => {
     head = undefined;
     compression = detectCompression(bytes);
-    inner = open(compression, output);
+    inner = open(compression, output, room);
     if (bytes.length > 0) inner.push(bytes);
   };
   return {
@@ -58,15 +64,15 @@ export function decompressor(output: Output): Decompressor & { readonly compress
   };
 }
 
-function open(compression: Compression, output: Output): Decompressor {
-  if (compression === "gzip") return gunzip(output);
-  if (compression === "zstd") return unzstd(output);
+function open(compression: Compression, output: Output, room: Room | undefined): Decompressor {
+  if (compression === "gzip") return gunzip(output, room);
+  if (compression === "zstd") return unzstd(output, room);
   return { push: (chunk) => output(chunk, chunk.length), finish() {}, [Symbol.dispose]() {} };
 }
 
 /** Gzip, several members one after another; what follows the last one is an error, as it is for Go. */
-function gunzip(output: Output): Decompressor {
-  const inflate = openHandle("gzip", zlib.createGunzip(), output);
+function gunzip(output: Output, room: Room | undefined): Decompressor {
+  const inflate = openHandle("gzip", zlib.createGunzip(), output, room);
   return {
     push(chunk) {
       if (inflate.write(chunk, zlib.constants.Z_NO_FLUSH) < chunk.length) {
@@ -79,8 +85,8 @@ function gunzip(output: Output): Decompressor {
 }
 
 /** Zstd, several frames one after another, skippable ones passed over. */
-function unzstd(output: Output): Decompressor {
-  const inflate = openHandle("zstd", zlib.createZstdDecompress(), output);
+function unzstd(output: Output, room: Room | undefined): Decompressor {
+  const inflate = openHandle("zstd", zlib.createZstdDecompress(), output, room);
   const frames = new ZstdFrames();
   return {
     push(chunk) {

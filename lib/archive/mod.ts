@@ -1,5 +1,16 @@
 /** Layers: tar archives in and files out, and the other way round. */
-export { type AppliedLayer, applyLayer, type ApplyOptions, LayerApplier, type LayerTarget } from "./apply.ts";
+export {
+  type AppliedLayer,
+  type AppliedTar,
+  applyLayer,
+  type ApplyOptions,
+  type DecodedLayer,
+  LayerApplier,
+  LayerDecoder,
+  type LayerTarget,
+  TarApplier,
+  type TarSink,
+} from "./apply.ts";
 export { type Compressor, compressor } from "./compress.ts";
 export { type Compression, type Decompressor, decompressor, detectCompression } from "./decompress.ts";
 export type { Entry, EntrySink, EntryType, Extent } from "./entry.ts";

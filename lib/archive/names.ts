@@ -51,6 +51,8 @@ const unclean = /(?:^|\/)(?:\.{0,2})(?:\/|$)/;
  */
 export function cleanName(name: ByteText, what = "name"): ByteText {
   if (!unclean.test(name)) return name;
+  // As GNU tar writes all names of "tar -C DIR .".
+  if (name.startsWith("./") && !unclean.test(name.slice(2))) return name.slice(2);
   const parts: string[] = [];
   for (const part of name.split("/")) {
     if (part === "" || part === ".") continue;

@@ -7,28 +7,52 @@ import { bytesOf, type ByteText, quote } from "./names.ts";
 export type PaxRecords = [key: ByteText, value: ByteText][];
 
 const XATTR = "SCHILY.xattr.";
+const SPARSE = "GNU.sparse.";
+const [SPACE, EQUALS, NEWLINE] = [0x20, 0x3d, 0x0a];
+/** Keys that every other record has, so that they need not be made anew; the first of these say something here. */
+const common = ["mtime", "path", "size", "uid", "gid", "linkpath", "atime", "ctime", "uname", "gname"];
+const used = new Set(common.slice(0, 6));
 const textKeys = new Set(["path", "linkpath", "uname", "gname"]);
 
-/** Splits an extended header into records. Throws InvalidArgument for anything that isn't exactly that. */
-export function parsePax(data: Uint8Array): PaxRecords {
+/**
+ * Splits the extended header from `start` to `end` into the records that say something to this room; others
+ * (LIBARCHIVE.*, comment, atime, ...) are left out. Throws InvalidArgument for anything that isn't exactly records:
+ * many layers have three before each file, so it looks at each byte once.
+ */
+export function parsePax(data: Uint8Array, start = 0, end = data.length): PaxRecords {
   const records: PaxRecords = [];
-  for (let at = 0; at < data.length;) {
-    const space = data.indexOf(0x20, at);
-    const digits = space < 0 || space - at > 8 ? "" : bytesToText(data, at, space);
-    const end = /^[0-9]+$/.test(digits) ? at + Number(digits) : 0;
-    const equals = end > 0 ? data.indexOf(0x3d, space) : -1;
-    if (end > data.length || data[end - 1] !== 0x0a || equals < space + 2 || equals >= end) {
-      throw invalidArgument("tar pax header: malformed record");
+  for (let at = start; at < end;) {
+    let length = 0;
+    let space = at;
+    for (let digit; space < end && (digit = data[space]! - 48) >= 0 && digit <= 9; space++) {
+      length = length * 10 + digit;
     }
-    const key = bytesToText(data, space + 1, equals);
-    const value = bytesToText(data, equals + 1, end - 1);
-    if ((textKeys.has(key) ? value : key).includes("\0")) {
+    const next = at + length;
+    let equals = space + 1;
+    while (equals < next && data[equals] !== EQUALS) equals++;
+    const isRecord = space > at && space <= at + 8 && next <= end && data[space] === SPACE &&
+      data[next - 1] === NEWLINE && equals >= space + 2 && equals < next;
+    if (!isRecord) throw invalidArgument("tar pax header: malformed record");
+    const key = keyAt(data, space + 1, equals);
+    if (key.includes("\0") || (textKeys.has(key) && data.subarray(equals, next).includes(0))) {
       throw invalidArgument(`tar pax header: ${quote(key)} holds a NUL byte`);
     }
-    records.push([key, value]);
-    at = end;
+    if (isUsed(key)) records.push([key, bytesToText(data, equals + 1, next - 1)]);
+    at = next;
   }
   return records;
+}
+
+const isUsed = (key: ByteText) => used.has(key) || key.startsWith(XATTR) || key.startsWith(SPARSE);
+
+function keyAt(data: Uint8Array, start: number, end: number): ByteText {
+  for (const key of common) {
+    if (key.length !== end - start) continue;
+    let same = 0;
+    while (same < key.length && data[start + same] === key.charCodeAt(same)) same++;
+    if (same === key.length) return key;
+  }
+  return bytesToText(data, start, end);
 }
 
 /** What the records change in the entry after them; empty values leave the header's field as it is. */
@@ -44,12 +68,12 @@ export interface PaxChanges {
   sparse?: PaxRecords;
 }
 
-/** The meaning of the records that this room knows; others (LIBARCHIVE.*, comment, ...) say nothing to it. */
+/** The meaning of the records. */
 export function paxChanges(records: PaxRecords): PaxChanges {
   const changes: PaxChanges = {};
   for (const [key, value] of records) {
     if (key.startsWith(XATTR)) (changes.xattrs ??= new Map()).set(key.slice(XATTR.length), bytesOf(value));
-    else if (key.startsWith("GNU.sparse.")) (changes.sparse ??= []).push([key, value]);
+    else if (key.startsWith(SPARSE)) (changes.sparse ??= []).push([key, value]);
     else if (value !== "") applyRecord(changes, key, value);
   }
   return changes;
@@ -75,10 +99,26 @@ export function paxInteger(key: ByteText, value: ByteText): number {
 
 /** Seconds with a decimal fraction; digits beyond nanoseconds are cut. */
 function paxTime(value: ByteText): { seconds: number; nanos: number } {
-  const match = /^(-?)([0-9]{1,18})(?:\.([0-9]*))?$/.exec(value);
-  if (!match) throw invalidArgument(`tar pax header: mtime ${quote(value)} is not a time`);
-  const seconds = Number(match[2]);
-  const nanos = Number((match[3] ?? "").slice(0, 9).padEnd(9, "0"));
-  if (!match[1]) return { seconds, nanos };
+  const negative = value.startsWith("-");
+  const start = negative ? 1 : 0;
+  let at = start;
+  let seconds = 0;
+  for (let digit; (digit = digitAt(value, at)) >= 0; at++) seconds = seconds * 10 + digit;
+  let valid = at > start && at <= start + 18;
+  let nanos = 0;
+  if (valid && value[at] === ".") {
+    let unit = 1e8;
+    for (let digit; (digit = digitAt(value, ++at)) >= 0; unit = unit === 1 ? 0 : unit / 10) {
+      nanos += digit * unit;
+    }
+  }
+  valid &&= at === value.length;
+  if (!valid) throw invalidArgument(`tar pax header: mtime ${quote(value)} is not a time`);
+  if (!negative) return { seconds, nanos };
   return nanos === 0 ? { seconds: -seconds, nanos } : { seconds: -seconds - 1, nanos: 1e9 - nanos };
+}
+
+function digitAt(text: string, at: number): number {
+  const digit = text.charCodeAt(at) - 48;
+  return digit >= 0 && digit <= 9 ? digit : -1;
 }

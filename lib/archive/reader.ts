@@ -18,7 +18,7 @@ import {
   typeOfHeader,
 } from "./header.ts";
 import { buildEntry, type Extensions } from "./build_entry.ts";
-import { type ByteText, quote, textField } from "./names.ts";
+import { quote, textField } from "./names.ts";
 import { parsePax, paxChanges } from "./pax.ts";
 import { checkExtents, MapCollector, oldExtents, oldSparse, paddingOf } from "./sparse.ts";
 
@@ -36,7 +36,9 @@ export class TarReader {
   #block = new Uint8Array(BLOCK);
   #zeroBlock = false;
 
-  #extension: { header: ExtensionHeader; data: Uint8Array; filled: number } | undefined;
+  #extension: ExtensionHeader | undefined;
+  /** Memory for one that comes in pieces, kept for the next. */
+  #pieces = new Uint8Array(0);
   #pending: Extensions = {};
 
   #entry: Entry | undefined;
@@ -61,7 +63,7 @@ export class TarReader {
     for (let at = 0; at < length && this.#state !== "ended";) {
       const n = Math.min(this.#left, length - at);
       if (this.#state === "body") this.#body(chunk, at, at + n);
-      else if (this.#state === "extension") this.#fillExtension(chunk, at, n);
+      else if (this.#state === "extension") this.#takeExtension(chunk, at, n);
       else if (this.#state !== "padding") {
         const whole = n === BLOCK;
         if (!whole) this.#block.set(chunk.subarray(at, at + n), BLOCK - this.#left);
@@ -100,37 +102,38 @@ export class TarReader {
     }
     if (this.#zeroBlock) throw invalidArgument("tar archive: a lone zero block before another header");
     if ("xgLK".includes(typeOfHeader(block, at))) {
-      this.#beginExtension(sound(parseExtensionHeader(block, at)));
-    } else this.#beginEntry(sound(parseHeader(block, at)), block, at);
+      this.#beginExtension(parseExtensionHeader(block, at));
+    } else this.#beginEntry(parseHeader(block, at), block, at);
   }
 
   #beginExtension(header: ExtensionHeader) {
     if (header.size > EXTENSION_LIMIT) {
       throw invalidArgument(`tar extended header of ${header.size} bytes: the limit is ${EXTENSION_LIMIT}`);
     }
-    this.#extension = { header, data: new Uint8Array(header.size), filled: 0 };
+    this.#extension = header;
+    if (header.size === 0) this.#readExtension(this.#pieces, 0, 0);
     this.#begin("extension", header.size);
   }
 
-  #fillExtension(chunk: Uint8Array, at: number, n: number) {
-    const extension = this.#extension!;
-    extension.data.set(chunk.subarray(at, at + n), extension.filled);
-    extension.filled += n;
+  /** The next bytes of an extension, which is read when it is whole: in place, if it came in one piece. */
+  #takeExtension(chunk: Uint8Array, at: number, n: number) {
+    const { size } = this.#extension!;
+    if (n === size) return this.#readExtension(chunk, at, at + n);
+    if (this.#pieces.length < size) this.#pieces = new Uint8Array(size);
+    this.#pieces.set(chunk.subarray(at, at + n), size - this.#left);
+    if (n === this.#left) this.#readExtension(this.#pieces, 0, size);
   }
 
-  /** Takes note of an extension; gives the length of the padding after it. */
-  #endExtension(): number {
-    const { header, data } = this.#extension!;
-    this.#extension = undefined;
-    const text = (): ByteText => textField(data, 0, data.length);
-    if (header.type === "L") this.#pending.longName = text();
-    else if (header.type === "K") this.#pending.longLink = text();
+  /** Takes note of an extension. */
+  #readExtension(data: Uint8Array, start: number, end: number) {
+    const { type } = this.#extension!;
+    if (type === "L") this.#pending.longName = textField(data, start, end);
+    else if (type === "K") this.#pending.longLink = textField(data, start, end);
     else {
       // A global header has to be well-formed, and means nothing here (see above).
-      const changes = paxChanges(parsePax(data));
-      if (header.type === "x") this.#pending.pax = changes;
+      const changes = paxChanges(parsePax(data, start, end));
+      if (type === "x") this.#pending.pax = changes;
     }
-    return paddingOf(data.length);
   }
 
   #beginEntry(header: Header, block: Uint8Array, at: number) {
@@ -189,7 +192,7 @@ export class TarReader {
 
   #advance() {
     if (this.#state === "extension") {
-      this.#begin("padding", this.#endExtension());
+      this.#begin("padding", paddingOf(this.#extension!.size));
     } else if (this.#state === "body") {
       this.#sink.end();
       this.#entry = undefined;
@@ -216,9 +219,4 @@ export class TarReader {
       if (this.#offset === offset + length) this.#offset = extents[++this.#extent]?.offset ?? 0;
     }
   }
-}
-
-function sound<H extends ExtensionHeader>(header: H): H {
-  if (header.size < 0) throw invalidArgument(`tar entry ${quote(header.name)}: negative size`);
-  return header;
 }

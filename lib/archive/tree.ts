@@ -64,6 +64,7 @@ export class Tree implements Disposable {
   /** Closes what is no longer needed. Descriptors got before are invalid afterwards. */
   trim(): void {
     if (this.#open.size > MOST_OPEN) this.forget();
+    if (this.#stale.length === 0) return;
     for (const fd of this.#stale) {
       this.#paths.delete(fd);
       closeFd(fd);

@@ -14,6 +14,7 @@ import {
   statAt,
   succeed,
   symlinkAt,
+  SystemError,
   truncateFd,
   unlinkAt,
   writeAll,
@@ -76,7 +77,11 @@ export class Unpacker implements EntrySink, Disposable {
   entry(entry: Entry): void {
     this.#entry = entry;
     this.#count++;
-    this.#naming(() => this.#place(entry));
+    try {
+      this.#place(entry);
+    } catch (error) {
+      throw this.#named(error);
+    }
   }
 
   data(chunk: Uint8Array<ArrayBuffer>, start: number, end: number, offset: number): void {
@@ -88,12 +93,16 @@ export class Unpacker implements EntrySink, Disposable {
     const code = this.#entry!.extents
       ? writeAllAt(this.#fd, this.#address + start, end - start, offset)
       : writeAll(this.#fd, this.#address + start, end - start);
-    if (code < 0) this.#naming(() => succeed(code, "write"));
+    if (code < 0) throw this.#named(new SystemError("write", -code));
   }
 
   end(): void {
     if (this.#fd < 0) return;
-    this.#naming(() => this.#endFile(this.#entry!));
+    try {
+      this.#endFile(this.#entry!);
+    } catch (error) {
+      throw this.#named(error);
+    }
   }
 
   /** Sets directories' times; to be called after the last entry. */
@@ -111,14 +120,11 @@ export class Unpacker implements EntrySink, Disposable {
     this.#tree[Symbol.dispose]();
   }
 
-  #naming<T>(work: () => T): T {
-    try {
-      return work();
-    } catch (error) {
-      if (!(error instanceof CtrError)) throw error;
-      const what = `unpack ${quote(this.#entry!.name)}: ${messageOf(error)}`;
-      throw new CtrError(error.code, what, { cause: error });
-    }
+  /** An error that names the entry. */
+  #named(error: unknown): unknown {
+    if (!(error instanceof CtrError)) return error;
+    const what = `unpack ${quote(this.#entry!.name)}: ${messageOf(error)}`;
+    return new CtrError(error.code, what, { cause: error });
   }
 
   #place(entry: Entry) {
@@ -149,12 +155,11 @@ export class Unpacker implements EntrySink, Disposable {
   }
 
   #beginFile(dirFd: number, name: ByteText, entry: Entry) {
-    this.#fd = this.#replacing(
-      dirFd,
-      name,
-      "create",
-      () => openAt(dirFd, nul(name), CREATE, entry.mode & 0o777),
-    );
+    const mode = entry.mode & 0o777;
+    const fd = openAt(dirFd, nul(name), CREATE, mode);
+    this.#fd = fd >= 0
+      ? fd
+      : this.#replacing(dirFd, name, "create", () => openAt(dirFd, nul(name), CREATE, mode));
   }
 
   #endFile(entry: Entry) {

@@ -9,6 +9,9 @@ const OUTPUT = 1 << 20;
 /** Takes what comes out: the first `length` bytes of `chunk`, valid during the call. */
 export type Output = (chunk: Uint8Array<ArrayBuffer>, length: number) => void;
 
+/** Gives the memory that the next piece is put into, shared memory maybe, which the output gets then. */
+export type Room = () => Uint8Array<ArrayBuffer>;
+
 /** After a write the stream's `_writeState` holds what is left of output and input. */
 interface Handle {
   onerror: (message: string, errno: number, code: string) => void;
@@ -30,31 +33,44 @@ export interface OpenHandle {
   close(): void;
 }
 
-/** Takes hold of a stream's handle; `format` is what messages call it. Bad input is InvalidArgument. */
-export function openHandle(format: string, stream: unknown, output: Output): OpenHandle {
+/**
+ * Takes hold of a stream's handle; `format` is what messages call it. Bad input is InvalidArgument. Unless it is given
+ * `room`, it has memory of its own.
+ */
+export function openHandle(
+  format: string,
+  stream: unknown,
+  output: Output,
+  room: Room = ownRoom(),
+): OpenHandle {
   const { _handle: handle, _writeState: state } = stream as { _handle?: Handle; _writeState?: Uint32Array };
   if (typeof handle?.writeSync !== "function" || !state) {
     throw new CtrError(Code.Internal, `${format}: this Deno's node:zlib has no synchronous handle`);
   }
-  const out = new Uint8Array(OUTPUT);
   let failure: string | undefined;
   handle.onerror = (message) => failure = message;
   return {
     write(chunk, flush) {
       for (let at = 0;;) {
+        const out = room();
         try {
-          handle.writeSync(flush, chunk, at, chunk.length - at, out, 0, OUTPUT);
+          handle.writeSync(flush, chunk, at, chunk.length - at, out, 0, out.length);
         } catch (error) {
           failure = messageOf(error);
         }
         if (failure) throw invalidArgument(`${format}: ${failure}`);
-        const produced = OUTPUT - state[0]!;
+        const produced = out.length - state[0]!;
         const taken = chunk.length - state[1]! - at;
         at += taken;
         if (produced > 0) output(out, produced);
-        if (produced < OUTPUT && (at === chunk.length || (taken === 0 && produced === 0))) return at;
+        if (produced < out.length && (at === chunk.length || (taken === 0 && produced === 0))) return at;
       }
     },
     close: () => (stream as { close(): void }).close(),
   };
+}
+
+function ownRoom(): Room {
+  const own = new Uint8Array(OUTPUT);
+  return () => own;
 }

@@ -13,7 +13,7 @@ import type { Scope } from "../scope.ts";
 import type { Flights } from "./flights.ts";
 import { InterruptedError, type LayerResult, type LayerWorkers } from "./layer_workers.ts";
 import { progressOf, refOf, type Report } from "./progress.ts";
-import { type LayerSource, stageStored } from "./stored_layers.ts";
+import { type LayerSource, stageStored, type Staging } from "./stored_layers.ts";
 
 /** The rooms that transfers work with. */
 export interface TransferRooms {
@@ -27,6 +27,14 @@ export interface TransferRooms {
 export interface StagedLayer {
   readonly staged: Staged;
   readonly result: LayerResult;
+}
+
+/** One attempt's way: what of the blob is there, where it goes, and which of the places that have it is asked. */
+interface Way {
+  readonly offset: number;
+  readonly staged?: Staged;
+  readonly place: number;
+  readonly accompanied?: boolean;
 }
 
 const useless = new Set<Code>([Code.FailedPrecondition, Code.InvalidArgument, Code.ResourceExhausted]);
@@ -53,6 +61,8 @@ export class Download implements LayerSource {
   async document(target: Target, signal: AbortSignal): Promise<Uint8Array> {
     await this.#once(target, async (signal, report) => {
       report(progressOf("waiting", target));
+      // Where a document is new, layers are, and a Worker needs longer to start than documents to come.
+      this.#rooms.workers.prepare();
       const bytes = await this.#remote.fetch(target, signal);
       await this.#write(target, signal, async (writer) => {
         if (!writer.isShared) {
@@ -72,21 +82,21 @@ export class Download implements LayerSource {
   }
 
   /** A layer into the store and, in the same pass if it has to be fetched, into a directory. */
-  async layer(target: Target, snapshotter: string, signal: AbortSignal): Promise<StagedLayer> {
+  async layer(target: Target, staging: Staging, signal: AbortSignal): Promise<StagedLayer> {
     let mine: Promise<StagedLayer | undefined> | undefined;
     try {
       await this.#once(target, async (signal, report) => {
-        mine = this.#fetch(target, snapshotter, signal, report);
+        mine = this.#fetch(target, staging, signal, report);
         mine.catch(() => {});
         await mine;
       }, signal);
       signal.throwIfAborted();
     } catch (error) {
       // Others may still wait for the blob while this pull has gone: then nobody wants the files.
-      void mine?.then((layer) => layer && this.discard(snapshotter, layer), () => {});
+      void mine?.then((layer) => layer && this.discard(staging.snapshotter, layer), () => {});
       throw error;
     }
-    return await mine ?? await this.#fromFile(target, snapshotter, signal);
+    return await mine ?? await this.#fromFile(target, staging, signal);
   }
 
   /** The bytes of a blob or a document, verified, into a file that is no part of the store. */
@@ -184,7 +194,7 @@ export class Download implements LayerSource {
 
   async #fetch(
     target: Target,
-    snapshotter: string | undefined,
+    staging: Staging | undefined,
     signal: AbortSignal,
     report: Report,
   ): Promise<StagedLayer | undefined> {
@@ -193,12 +203,12 @@ export class Download implements LayerSource {
     try {
       await this.#write(target, signal, async (writer) => {
         if (writer.isShared) return undefined;
-        const done = await this.#attempts(target, writer, snapshotter, signal, report);
+        const done = await this.#attempts(target, writer, staging, signal, report);
         if (done.staged) layer = { staged: done.staged, result: done.result };
         return done.result;
       });
     } catch (error) {
-      if (layer) await this.discard(snapshotter!, layer);
+      if (layer) await this.discard(staging!.snapshotter, layer);
       throw error;
     }
     report(progressOf("complete", target, Number(target.size)));
@@ -208,7 +218,7 @@ export class Download implements LayerSource {
   async #attempts(
     target: Target,
     writer: Pick<ContentWriter, "dataPath" | "offset">,
-    snapshotter: string | undefined,
+    staging: Staging | undefined,
     signal: AbortSignal,
     report: Report,
   ): Promise<{ result: LayerResult; staged?: Staged }> {
@@ -216,11 +226,13 @@ export class Download implements LayerSource {
     const places = 1 + (this.#remote.blob(target).others?.length ?? 0);
     let place = 0;
     for (let attempt = 1;; attempt++) {
-      const staged = snapshotter === undefined ? undefined : await this.#rooms.snapshots.stage(snapshotter);
+      const staged = staging && await this.#rooms.snapshots.stage(staging.snapshotter);
+      const accompanied = staging?.accompanied;
       try {
-        return { result: await this.#run(target, writer, { offset, staged, place }, signal, report), staged };
+        const way = { offset, staged, place, accompanied };
+        return { result: await this.#run(target, writer, way, signal, report), staged };
       } catch (error) {
-        if (staged) await this.#rooms.snapshots.discardStaged(snapshotter!, staged.id);
+        if (staged) await this.#rooms.snapshots.discardStaged(staging!.snapshotter, staged.id);
         if (signal.aborted || attempt >= TRIES) throw about(target.digest, error);
         const before = offset;
         const isLast = place + 1 >= places;
@@ -255,7 +267,7 @@ export class Download implements LayerSource {
   async #run(
     target: Target,
     writer: Pick<ContentWriter, "dataPath">,
-    { offset, staged, place }: { offset: number; staged?: Staged; place: number },
+    { offset, staged, place, accompanied }: Way,
     signal: AbortSignal,
     report: Report,
   ): Promise<LayerResult> {
@@ -272,11 +284,11 @@ export class Download implements LayerSource {
     };
     const onProgress = ({ received }: { received: number }) =>
       report(progressOf("downloading", target, received));
-    return await this.#rooms.workers.run(job, { signal, onProgress, onLog: log?.tell });
+    return await this.#rooms.workers.run(job, { signal, onProgress, onLog: log?.tell, accompanied });
   }
 
-  async #fromFile(target: Target, snapshotter: string, signal: AbortSignal): Promise<StagedLayer> {
-    const what = { target, snapshotter, report: this.#report };
+  async #fromFile(target: Target, staging: Staging, signal: AbortSignal): Promise<StagedLayer> {
+    const what = { ...staging, target, report: this.#report };
     return await stageStored(this.#rooms, this.#scope, what, signal);
   }
 }

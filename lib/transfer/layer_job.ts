@@ -1,5 +1,5 @@
 /** What the pool of layer workers and its workers say to each other: everything here can be cloned. */
-import type { ByteText, Form } from "../archive/mod.ts";
+import type { AppliedTar, ByteText, LayerTarget } from "../archive/mod.ts";
 import { type MadeLayer, NeedsMountError } from "../archive/mod.ts";
 import { Code, CtrError, messageOf } from "../errors.ts";
 import type { CompressedLayer, CompressJob } from "./compress_layer.ts";
@@ -18,7 +18,9 @@ export interface LayerJob {
   };
   /** What a file has to hold; for blobs `ingest` says it. */
   readonly expected?: { readonly digest: string; readonly size: number };
-  readonly target?: { readonly dir: string; readonly form: Form };
+  readonly target?: LayerTarget;
+  /** The memory through which another Worker gets the tar and does the unpacking: see shared_layer.ts. */
+  readonly ring?: SharedArrayBuffer;
   readonly mediaType: string;
   /** What to tell of the requests for a blob. */
   readonly log?: Pick<HttpLog, "dump" | "trace">;
@@ -48,9 +50,15 @@ export class InterruptedError extends CtrError {
   }
 }
 
+/** The second half of a layer that two Workers share. */
+export interface UnpackJob {
+  readonly unpack: LayerTarget;
+  readonly ring: SharedArrayBuffer;
+}
+
 /** Work for a Worker, and what it gives. */
-export type Job = LayerJob | MakeJob | CompressJob;
-export type Result = LayerResult | MadeLayer | CompressedLayer;
+export type Job = LayerJob | UnpackJob | MakeJob | CompressJob;
+export type Result = LayerResult | AppliedTar | MadeLayer | CompressedLayer;
 
 export type Request = { type: "run"; job: Job } | { type: "abort" };
 
@@ -58,10 +66,19 @@ export type Reply =
   | { type: "progress"; received: number }
   | { type: "log"; text: string }
   | { type: "done"; result: Result }
-  | { type: "failed"; code: Code; message: string; received?: number; needsMount?: boolean };
+  | Failure;
+
+/** An error on its way. */
+export interface Failure {
+  readonly type: "failed";
+  readonly code: Code;
+  readonly message: string;
+  readonly received?: number;
+  readonly needsMount?: boolean;
+}
 
 /** An error, fit to be sent. */
-export function failureOf(error: unknown): Reply {
+export function failureOf(error: unknown): Failure {
   const received = error instanceof InterruptedError ? error.received : undefined;
   const code = error instanceof CtrError ? error.code : Code.Internal;
   const needsMount = error instanceof NeedsMountError;
@@ -69,7 +86,7 @@ export function failureOf(error: unknown): Reply {
 }
 
 /** The error that was sent. */
-export function errorOf({ code, message, received, needsMount }: Extract<Reply, { type: "failed" }>): Error {
+export function errorOf({ code, message, received, needsMount }: Failure): Error {
   if (needsMount) return new NeedsMountError(message);
   if (received === undefined) return new CtrError(code, message);
   return new InterruptedError(message, received);

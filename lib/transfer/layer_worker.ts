@@ -3,9 +3,7 @@
  * into the ingest and, unpacked, into a directory, in one pass. Everything but waiting for bytes is synchronous.
  */
 /// <reference lib="deno.worker" />
-import { createHash } from "node:crypto";
 import { faultPoint } from "../fault.ts";
-import { type AppliedLayer, LayerApplier } from "../archive/mod.ts";
 import { Code, CtrError, failedPrecondition, invalidArgument, messageOf } from "../errors.ts";
 import {
   failureOf,
@@ -17,18 +15,14 @@ import {
   type Result,
 } from "./layer_job.ts";
 import { runCompressJob } from "./compress_layer.ts";
+import { hashing, isBadInput, outlasting, type Sink, unpacking } from "./layer_sink.ts";
 import { runMakeJob } from "./make_layer.ts";
+import { handing, runUnpackJob } from "./shared_layer.ts";
 
 const READ_SIZE = 1 << 18;
 const PROGRESS_EVERY = 100;
 
 type Bytes = Uint8Array<ArrayBuffer>;
-
-/** What a layer's bytes are fed to, and what comes of it. */
-interface Sink extends Disposable {
-  push(bytes: Bytes): void;
-  finish(): LayerResult;
-}
 
 let current: AbortController | undefined;
 
@@ -52,11 +46,17 @@ async function work(job: Job) {
 async function perform(job: Job, signal: AbortSignal): Promise<Result> {
   if ("make" in job) return await runMakeJob(job, signal);
   if ("compress" in job) return await runCompressJob(job, signal);
+  if ("unpack" in job) return runUnpackJob(job);
   return await run(job, signal);
 }
 
+function sinkFor({ target, ring }: LayerJob): Sink {
+  if (!target) return hashing();
+  return ring ? handing(ring) : unpacking(target);
+}
+
 async function run(job: LayerJob, signal: AbortSignal): Promise<LayerResult> {
-  using sink = job.target ? unpacking(job.target) : hashing();
+  using sink = sinkFor(job);
   if ("file" in job.source) {
     using file = await Deno.open(job.source.file);
     await readInto(file, Infinity, progressing(sink), signal);
@@ -78,65 +78,12 @@ async function run(job: LayerJob, signal: AbortSignal): Promise<LayerResult> {
   }
 }
 
-/**
- * A sink that takes a blob to its end though what is in it can't be unpacked, and fails only then: bytes that
- * aren't those asked for have to be told from an image that is broken as it was made.
- */
-function outlasting(sink: Sink): Sink {
-  let failed: { error: unknown } | undefined;
-  return {
-    push(bytes) {
-      if (failed) return;
-      try {
-        sink.push(bytes);
-      } catch (error) {
-        if (!isBadInput(error)) throw error;
-        failed = { error };
-      }
-    },
-    finish() {
-      if (failed) throw failed.error;
-      return sink.finish();
-    },
-    [Symbol.dispose]() {},
-  };
-}
-
-const isBadInput = (error: unknown) => error instanceof CtrError && error.code === Code.InvalidArgument;
-
 /** Throws FailedPrecondition if the file doesn't hold what it should. */
 async function verifyFile(ingest: NonNullable<LayerJob["ingest"]>, signal: AbortSignal) {
   using file = await Deno.open(ingest.path);
   using sink = hashing();
   await readInto(file, Infinity, (bytes) => sink.push(bytes), signal);
   verify(sink.finish(), ingest);
-}
-
-function unpacking(target: NonNullable<LayerJob["target"]>): Sink {
-  const applier = new LayerApplier(target);
-  return {
-    push: (bytes) => applier.push(bytes),
-    finish: () => resultOf(applier.finish()),
-    [Symbol.dispose]: () => applier[Symbol.dispose](),
-  };
-}
-
-function resultOf(layer: AppliedLayer): LayerResult {
-  const { digest, compressedSize, diffId, size, entries, impliedDirs } = layer;
-  return { digest, size: compressedSize, diffId, unpackedSize: size, entries, impliedDirs };
-}
-
-function hashing(): Sink {
-  const hash = createHash("sha256");
-  let size = 0;
-  return {
-    push(bytes) {
-      hash.update(bytes);
-      size += bytes.length;
-    },
-    finish: () => ({ digest: `sha256:${hash.digest("hex")}`, size }),
-    [Symbol.dispose]() {},
-  };
 }
 
 /** Passes bytes on, and now and then the word of how many they were. */

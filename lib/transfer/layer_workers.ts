@@ -4,7 +4,16 @@
  */
 import { Code, CtrError, unavailable } from "../errors.ts";
 import type { MadeLayer } from "../archive/mod.ts";
-import { errorOf, type Job, type LayerJob, type LayerResult, type Reply, type Result } from "./layer_job.ts";
+import { joinHalves, loseHalf, shareLayer } from "./halves.ts";
+import {
+  errorOf,
+  type Failure,
+  type Job,
+  type LayerJob,
+  type LayerResult,
+  type Reply,
+  type Result,
+} from "./layer_job.ts";
 import type { CompressedLayer, CompressJob } from "./compress_layer.ts";
 import type { MakeJob } from "./make_layer.ts";
 
@@ -13,6 +22,8 @@ export { InterruptedError, type LayerJob, type LayerResult } from "./layer_job.t
 /** How a job is watched. */
 export interface LayerJobOptions {
   readonly signal?: AbortSignal;
+  /** Others come with it that are as much work together: it doesn't get two Workers. */
+  readonly accompanied?: boolean;
   /** Told now and then how many bytes of the layer, as it comes, are through. */
   readonly onProgress?: (progress: { received: number }) => void;
   /** Told what the job's `log` asks for. */
@@ -20,11 +31,13 @@ export interface LayerJobOptions {
 }
 
 interface Task {
-  readonly job: Job;
+  job: Job;
   readonly size: number;
   readonly options: LayerJobOptions;
   readonly done: PromiseWithResolvers<Result>;
   onAbort?: () => void;
+  /** The other half of a layer that two Workers share. */
+  second?: Task;
 }
 
 interface Seat {
@@ -35,9 +48,12 @@ interface Seat {
 const MOST_WORKERS = 3;
 /** Milliseconds that Workers stay without a job: each takes 15 MB or so, and 20 ms to start. */
 const PATIENCE = 2000;
+/** Bytes of a layer, as it comes, that are worth a second Worker. */
+const WORTH_SHARING = 2 << 20;
 
 /**
- * A few Workers, started when needed and kept while jobs come, that take the largest job first. A job fails with an
+ * A few Workers, started when needed and kept while jobs come, that take the largest job first. A large layer that
+ * comes alone is shared by two: see shared_layer.ts. A job fails with an
  * {@linkcode InterruptedError} if its transfer broke off and may be tried again from the ingest; with
  * FailedPrecondition if the bytes aren't those asked for; with InvalidArgument if they aren't a layer. When `run`
  * settles, also after an abort, nothing writes to the job's ingest and target any more.
@@ -59,6 +75,12 @@ export class LayerWorkers implements AsyncDisposable {
   /** Workers there are now. */
   get size(): number {
     return this.#seats.length;
+  }
+
+  /** Starts a Worker, if there is none, for jobs that will come soon. */
+  prepare(): void {
+    if (this.#seats.length === 0 && !this.#closed) this.#hire();
+    this.#next();
   }
 
   /** Does one job. Rejects with the signal's reason after an abort. */
@@ -101,10 +123,7 @@ export class LayerWorkers implements AsyncDisposable {
     clearTimeout(this.#dismissal);
     const reason = new CtrError(Code.Canceled, "layer workers are closing");
     for (const task of this.#queue.splice(0)) task.done.reject(reason);
-    for (const { worker, task } of this.#seats.splice(0)) {
-      worker.terminate();
-      task?.done.reject(reason);
-    }
+    for (const seat of this.#seats.splice(0)) this.#end(seat, reason);
     return Promise.resolve();
   }
 
@@ -114,28 +133,52 @@ export class LayerWorkers implements AsyncDisposable {
 
   #next() {
     clearTimeout(this.#dismissal);
-    while (this.#queue.length > 0) {
-      const seat = this.#seats.find((seat) => !seat.task) ?? this.#hire();
-      if (!seat) return;
+    while (this.#queue.length > 0 && this.#jobs < this.#count && !this.#closed) {
       const task = this.#queue.shift()!;
-      try {
-        seat.worker.postMessage({ type: "run", job: task.job });
-        seat.task = task;
-      } catch (error) {
-        task.done.reject(error);
-      }
+      if (this.#isShared(task)) this.#share(task);
+      this.#begin(task);
+      if (task.second) this.#begin(task.second);
     }
     if (this.#seats.length === 0 || this.#seats.some(({ task }) => task)) return;
     this.#dismissal = setTimeout(() => this.#dismiss(), this.#patience);
     this.#dismissal.unref();
   }
 
+  /** Jobs that are being done. A second half is none of its own, so that a slow transfer takes nobody's place. */
+  get #jobs(): number {
+    return this.#seats.filter(({ task }) => task && !("unpack" in task.job)).length;
+  }
+
+  /** Whether a layer is worth two Workers, nothing waits behind it, and a processor has nothing to do. */
+  #isShared({ job, size, options }: Task): boolean {
+    const busy = this.#seats.filter(({ task }) => task).length;
+    return "target" in job && job.target !== undefined && size >= WORTH_SHARING && !options.accompanied &&
+      this.#queue.length === 0 && busy + 2 <= this.#count;
+  }
+
+  #share(task: Task) {
+    const [first, second] = shareLayer(task.job as LayerJob);
+    task.job = first;
+    task.second = { job: second, size: 0, options: {}, done: Promise.withResolvers() };
+    // The first half tells of it.
+    task.second.done.promise.catch(() => {});
+  }
+
+  #begin(task: Task) {
+    const seat = this.#seats.find((seat) => !seat.task) ?? this.#hire();
+    try {
+      seat.worker.postMessage({ type: "run", job: task.job });
+      seat.task = task;
+    } catch (error) {
+      lose(task, error);
+    }
+  }
+
   #dismiss() {
     for (const { worker } of this.#seats.splice(0)) worker.terminate();
   }
 
-  #hire(): Seat | undefined {
-    if (this.#seats.length >= this.#count || this.#closed) return undefined;
+  #hire(): Seat {
     const worker = new Worker(new URL("./layer_worker.ts", import.meta.url), { type: "module" });
     const seat: Seat = { worker };
     worker.onmessage = ({ data }: MessageEvent<Reply>) => this.#take(seat, data);
@@ -154,18 +197,24 @@ export class LayerWorkers implements AsyncDisposable {
     if (reply.type === "progress") return task.options.onProgress?.({ received: reply.received });
     if (reply.type === "log") return task.options.onLog?.(reply.text);
     seat.task = undefined;
-    if (reply.type === "done") task.done.resolve(reply.result);
-    else task.done.reject(task.options.signal?.aborted ? task.options.signal.reason : errorOf(reply));
+    settle(
+      task,
+      reply.type === "done" ? Promise.resolve(reply.result) : Promise.reject(failure(task, reply)),
+    );
     this.#next();
   }
 
   /** Its job fails; the next one gets a new Worker. */
   #crashed(seat: Seat, why: string) {
-    seat.worker.terminate();
     const at = this.#seats.indexOf(seat);
     if (at >= 0) this.#seats.splice(at, 1);
-    seat.task?.done.reject(new CtrError(Code.Internal, `layer worker crashed: ${why}`));
+    this.#end(seat, new CtrError(Code.Internal, `layer worker crashed: ${why}`));
     this.#next();
+  }
+
+  #end({ worker, task }: Seat, reason: Error) {
+    worker.terminate();
+    if (task) lose(task, reason);
   }
 
   #abort(task: Task) {
@@ -173,13 +222,32 @@ export class LayerWorkers implements AsyncDisposable {
     if (queued >= 0) {
       this.#queue.splice(queued, 1);
       task.done.reject(task.options.signal!.reason);
-    } else this.#seats.find((seat) => seat.task === task)?.worker.postMessage({ type: "abort" });
+      return;
+    }
+    this.#seats.find((seat) => seat.task === task)?.worker.postMessage({ type: "abort" });
+    // A half that waits for the other doesn't hear that.
+    if (task.second) loseHalf(task.job, task.options.signal!.reason);
   }
+}
+
+const failure = ({ options: { signal } }: Task, reply: Failure) =>
+  signal?.aborted ? signal.reason : errorOf(reply);
+
+/** Gives a task's outcome, and of one with two halves that of both. */
+function settle(task: Task, outcome: Promise<Result>) {
+  // Of a task that has one already nobody listens.
+  outcome.catch(() => {});
+  task.done.resolve(task.second ? joinHalves(outcome, task.second.done.promise) : outcome);
+}
+
+function lose(task: Task, error: unknown) {
+  loseHalf(task.job, error);
+  settle(task, Promise.reject(error));
 }
 
 async function sizeOf(job: Job): Promise<number> {
   // How much a tree holds would have to be counted: it waits behind the layers that others wait for.
-  if ("make" in job) return 0;
+  if ("make" in job || "unpack" in job) return 0;
   if ("compress" in job) return (await Deno.stat(job.compress)).size;
   const { source, ingest, expected } = job;
   if (ingest || expected) return (ingest ?? expected)!.size;

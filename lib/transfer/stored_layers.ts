@@ -6,12 +6,19 @@ import type { Scope } from "../scope.ts";
 import { about, type StagedLayer, type TransferRooms } from "./download.ts";
 import { progressOf, type Report } from "./progress.ts";
 
+/** Where a layer is to go. */
+export interface Staging {
+  readonly snapshotter: string;
+  /** Others that are more work together are unpacked beside it. */
+  readonly accompanied: boolean;
+}
+
 /** Where {@linkcode Unpacking} has layers from. */
 export interface LayerSource {
   /** Sees to it that a layer is in the store. */
   blob(target: Target, signal: AbortSignal): Promise<void>;
   /** The same, and unpacks it. */
-  layer(target: Target, snapshotter: string, signal: AbortSignal): Promise<StagedLayer>;
+  layer(target: Target, staging: Staging, signal: AbortSignal): Promise<StagedLayer>;
   /** Throws an unpacked layer away. */
   discard(snapshotter: string, layer: StagedLayer): Promise<void>;
 }
@@ -20,7 +27,7 @@ export interface LayerSource {
 export async function stageStored(
   { content, snapshots, workers }: TransferRooms,
   scope: Scope,
-  { target, snapshotter, report }: { target: Target; snapshotter: string; report: Report },
+  { target, snapshotter, accompanied, report }: Staging & { target: Target; report: Report },
   signal: AbortSignal,
 ): Promise<StagedLayer> {
   const { digest, mediaType } = target;
@@ -31,7 +38,8 @@ export async function stageStored(
     const into = { dir: staged.layerPath, form: "overlay" as const };
     const onProgress = ({ received }: { received: number }) =>
       report(progressOf("extracting", target, received));
-    const result = await workers.run({ source, expected, target: into, mediaType }, { signal, onProgress });
+    const job = { source, expected, target: into, mediaType };
+    const result = await workers.run(job, { signal, onProgress, accompanied });
     return { staged, result };
   } catch (error) {
     await snapshots.discardStaged(snapshotter, staged.id);
@@ -62,9 +70,9 @@ export class StoredLayers implements LayerSource {
     if (lease) await leases.addResource(this.#scope, lease, { type: "content", id: digest });
   }
 
-  async layer(target: Target, snapshotter: string, signal: AbortSignal): Promise<StagedLayer> {
+  async layer(target: Target, staging: Staging, signal: AbortSignal): Promise<StagedLayer> {
     await this.blob(target);
-    const what = { target, snapshotter, report: this.#report };
+    const what = { ...staging, target, report: this.#report };
     try {
       return await stageStored(this.#rooms, this.#scope, what, signal);
     } catch (error) {

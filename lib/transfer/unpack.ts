@@ -93,7 +93,7 @@ export class Unpacking {
       return;
     }
     if (!this.#rooms.snapshots.canStage(snapshotter)) return await this.#applyAfter(parent, n, abort, both);
-    const staging = this.#source.layer(layer, snapshotter, both);
+    const staging = this.#source.layer(layer, { snapshotter, accompanied: this.#isAccompanied(n) }, both);
     const [below, staged] = await Promise.allSettled([orAbort(parent, abort), orAbort(staging, abort)]);
     if (staged.status === "rejected") throw firstOf(below, staged);
     try {
@@ -104,6 +104,15 @@ export class Unpacking {
       if (!isError(error, Code.AlreadyExists)) throw error;
     }
     this.#report(progressOf("extracted", layer, Number(layer.size)));
+  }
+
+  /** Whether the other layers that are still to be unpacked are more work together. */
+  #isAccompanied(n: number): boolean {
+    const { layers, snapshotter } = this.#plan;
+    const missing = layers.filter((_, at) =>
+      !this.#rooms.snapshots.has(this.#scope, snapshotter, this.#chain[at]!)
+    );
+    return missing.reduce((sum, { size }) => sum + Number(size), 0) > 2 * Number(layers[n]!.size);
   }
 
   async #commit(n: number, { staged, result }: StagedLayer): Promise<void> {
