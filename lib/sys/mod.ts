@@ -5,6 +5,7 @@ export * from "./xattr.ts";
 export * from "./epoll.ts";
 export * from "./eventfd.ts";
 export * from "./pipe.ts";
+export * from "./priority.ts";
 export * from "./process.ts";
 export * from "./pty.ts";
 export * from "./rootfs.ts";

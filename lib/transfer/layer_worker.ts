@@ -18,6 +18,7 @@ import {
 } from "./layer_job.ts";
 import { runCompressJob } from "./compress_layer.ts";
 import { runMakeJob } from "./make_layer.ts";
+import { yieldToOthers } from "../sys/mod.ts";
 
 const READ_SIZE = 1 << 18;
 const PROGRESS_EVERY = 100;
@@ -31,6 +32,8 @@ interface Sink extends Disposable {
 }
 
 let current: AbortController | undefined;
+
+yieldToOthers();
 
 self.onmessage = ({ data }: MessageEvent<Request>) => {
   if (data.type === "abort") current?.abort();

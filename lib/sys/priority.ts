@@ -1,0 +1,22 @@
+/** How much of the processors a thread gets when there are more who want them. */
+import { check, libc } from "./libc.ts";
+
+const c = libc({
+  getpriority: { parameters: ["i32", "u32"], result: "i32" },
+  setpriority: { parameters: ["i32", "u32", "i32"], result: "i32" },
+});
+
+/** To Linux this is a thread, and 0 the one that calls. */
+const PRIO_PROCESS = 0;
+/** How much nicer than the rest of its process a thread is that has much to do and nobody to answer. */
+const BULK = Number(Deno.env.get("BULK") ?? 5);
+const NICEST = 19;
+
+/**
+ * Lets others go first where the processors are busy: for Workers with much to do, beside whom the daemon's main
+ * thread has to answer within milliseconds. It holds for the calling thread and for those that it starts.
+ */
+export function yieldToOthers(): void {
+  const now = c.getpriority(PRIO_PROCESS, 0);
+  check(c.setpriority(PRIO_PROCESS, 0, Math.min(now + BULK, NICEST)), "setpriority");
+}
