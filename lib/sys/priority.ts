@@ -9,7 +9,7 @@ const c = libc({
 /** To Linux this is a thread, and 0 the one that calls. */
 const PRIO_PROCESS = 0;
 /** How much nicer than the rest of its process a thread is that has much to do and nobody to answer. */
-const BULK = Number(Deno.env.get("BULK") ?? 5);
+const BULK = 5;
 const NICEST = 19;
 
 /**
