@@ -39,7 +39,7 @@ import {
   ttrpcEventsService,
   versionService,
 } from "../services/mod.ts";
-import { CheckpointPacker, Foreman, LayerWorkers, schema1Switch, Transfer } from "../transfer/mod.ts";
+import { CheckpointPacker, LayerWorkers, schema1Switch, Transfer } from "../transfer/mod.ts";
 import type { Config } from "./config.ts";
 import { identify } from "./identity.ts";
 import type { Log } from "./log.ts";
@@ -79,8 +79,7 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
     (collector) => collector.close(),
   );
   const housekeeping = new Housekeeping(db, { content, snapshots, images, collector });
-  const { start: startWorker } = stack.use(new Foreman());
-  const workers = stack.use(new LayerWorkers({ start: startWorker }));
+  const workers = stack.use(new LayerWorkers());
   const streams = new Streams();
   const transfer = new Transfer(
     { content, snapshots, images, leases, workers, collect: () => collector.run() },
@@ -88,7 +87,6 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
       discardUnpackedLayers: discardsLayers(config.plugins),
       schema1: /^(1|true)$/i.test(Deno.env.get(schema1Switch) ?? ""),
       registryDirs: registryDirs(config.plugins),
-      startWorker,
     },
   );
   const tasks = new TaskManager({

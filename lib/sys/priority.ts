@@ -17,7 +17,7 @@ const NICEST = 19;
  * thread has to answer within milliseconds. It holds for the calling thread and for those that it starts.
  */
 export function yieldToOthers(): void {
-  // Of the process's first thread: who is called by one that has yielded already yields no more than that.
+  // Counted from the process's first thread: a thread that was started by one that yields, yields no more than that.
   const first = c.getpriority(PRIO_PROCESS, Deno.pid);
   check(c.setpriority(PRIO_PROCESS, 0, Math.min(first + BULK, NICEST)), "setpriority");
 }

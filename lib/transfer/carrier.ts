@@ -4,7 +4,6 @@
  */
 import { Code, CtrError } from "../errors.ts";
 import { type Answer, type HttpRequest, send, type Sender } from "../remotes/mod.ts";
-import { type Hand, startHere, type StartWorker } from "./foreman.ts";
 import type { FromWorker, ToWorker, WholeAnswer } from "./carrier_job.ts";
 
 /** Somebody's turn at the carrier, who must end it. */
@@ -24,14 +23,9 @@ const LONG = 1 << 20;
 /** One Worker for all, started when first needed and ended when the last turn ends. */
 export class Carrier {
   readonly #jobs = new Map<number, Job>();
-  readonly #startWorker: StartWorker;
-  #worker: Hand | undefined;
+  #worker: Worker | undefined;
   #turns = 0;
   #lastId = 0;
-
-  constructor(start: StartWorker = startHere) {
-    this.#startWorker = start;
-  }
 
   /** A turn; the Worker stays as long as there is one. */
   enter(): Turn {
@@ -87,11 +81,14 @@ export class Carrier {
     }
   }
 
-  #start(): Hand {
-    const worker = this.#startWorker(new URL("./carrier_worker.ts", import.meta.url));
-    worker.onmessage = ({ data }) => this.#take(data as FromWorker);
-    worker.oncrash = (why) => {
-      if (this.#worker === worker) this.#end(new CtrError(Code.Internal, `upload worker crashed: ${why}`));
+  #start(): Worker {
+    const worker = new Worker(new URL("./carrier_worker.ts", import.meta.url), { type: "module" });
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#take(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      if (this.#worker === worker) {
+        this.#end(new CtrError(Code.Internal, `upload worker crashed: ${event.message}`));
+      }
     };
     return worker;
   }

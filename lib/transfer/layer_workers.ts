@@ -4,7 +4,6 @@
  */
 import { Code, CtrError, unavailable } from "../errors.ts";
 import type { MadeLayer } from "../archive/mod.ts";
-import { type Hand, startHere, type StartWorker } from "./foreman.ts";
 import { errorOf, type Job, type LayerJob, type LayerResult, type Reply, type Result } from "./layer_job.ts";
 import type { CompressedLayer, CompressJob } from "./compress_layer.ts";
 import type { MakeJob } from "./make_layer.ts";
@@ -29,7 +28,7 @@ interface Task {
 }
 
 interface Seat {
-  worker: Hand;
+  worker: Worker;
   task?: Task;
 }
 
@@ -46,15 +45,13 @@ const PATIENCE = 2000;
 export class LayerWorkers implements AsyncDisposable {
   readonly #count: number;
   readonly #patience: number;
-  readonly #start: StartWorker;
   readonly #seats: Seat[] = [];
   readonly #queue: Task[] = [];
   #closed = false;
   #dismissal: ReturnType<typeof setTimeout> | undefined;
 
-  /** `count`: Workers at most; `patience`: milliseconds that they are kept without a job; `start` starts them. */
-  constructor(options: { count?: number; patience?: number; start?: StartWorker } = {}) {
-    this.#start = options.start ?? startHere;
+  /** `count`: Workers at most; `patience`: milliseconds that they are kept without a job. */
+  constructor(options: { count?: number; patience?: number } = {}) {
     this.#patience = options.patience ?? PATIENCE;
     this.#count = options.count ?? Math.min(navigator.hardwareConcurrency, MOST_WORKERS);
   }
@@ -139,10 +136,14 @@ export class LayerWorkers implements AsyncDisposable {
 
   #hire(): Seat | undefined {
     if (this.#seats.length >= this.#count || this.#closed) return undefined;
-    const worker = this.#start(new URL("./layer_worker.ts", import.meta.url));
+    const worker = new Worker(new URL("./layer_worker.ts", import.meta.url), { type: "module" });
     const seat: Seat = { worker };
-    worker.onmessage = ({ data }) => this.#take(seat, data as Reply);
-    worker.oncrash = (why) => this.#crashed(seat, why);
+    worker.onmessage = ({ data }: MessageEvent<Reply>) => this.#take(seat, data);
+    worker.onmessageerror = () => this.#crashed(seat, "sent something unreadable");
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#crashed(seat, event.message);
+    };
     this.#seats.push(seat);
     return seat;
   }

@@ -18,4 +18,3 @@ export { schema1Switch } from "./schema1.ts";
 export { rebuildMetadata, type RebuildOptions, type Rebuilt, rebuiltHost } from "./rebuild.ts";
 export type { RepairRequest, RepairStep } from "./repair.ts";
 export { type PullRequest, type RegistryRequest, Transfer, type TransferOptions } from "./transfer.ts";
-export { Foreman } from "./foreman.ts";

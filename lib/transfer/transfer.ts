@@ -15,7 +15,6 @@ import {
 } from "../remotes/mod.ts";
 import type { Scope } from "../scope.ts";
 import { Carrier } from "./carrier.ts";
-import type { StartWorker } from "./foreman.ts";
 import { type Checked, checkImage } from "./check.ts";
 import { about, type TransferRooms } from "./download.ts";
 import { exportImages, type ExportRequest } from "./export.ts";
@@ -80,7 +79,7 @@ export class Transfer {
   readonly #rooms: Rooms;
   readonly #flights = new Flights();
   readonly #holds: Holds;
-  readonly #carrier: Carrier;
+  readonly #carrier = new Carrier();
   readonly #discard: boolean;
   readonly #schema1: boolean;
   readonly #registryDirs: readonly string[];
@@ -88,17 +87,14 @@ export class Transfer {
 
   constructor(
     rooms: Rooms,
-    { discardUnpackedLayers = false, schema1 = false, registryDirs = [], startWorker }: {
+    { discardUnpackedLayers = false, schema1 = false, registryDirs = [] }: {
       discardUnpackedLayers?: boolean;
       schema1?: boolean;
       /** Directories of hosts.toml files, for requests that name none. */
       registryDirs?: readonly string[];
-      /** Starts the Worker that uploads. */
-      startWorker?: StartWorker;
     } = {},
   ) {
     this.#rooms = rooms;
-    this.#carrier = new Carrier(startWorker);
     this.#registryDirs = registryDirs;
     this.#discard = discardUnpackedLayers;
     this.#schema1 = schema1;
