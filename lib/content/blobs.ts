@@ -14,6 +14,8 @@ const chunkSize = 1 << 18;
 export interface Range {
   readonly offset?: number;
   readonly size?: number;
+  /** Memory to read into, for who is done with a piece when they ask for the next; else each has its own. */
+  readonly into?: Uint8Array<ArrayBuffer>;
 }
 
 export class BlobStore {
@@ -51,7 +53,10 @@ export class BlobStore {
   }
 
   /** A blob's bytes. Throws NotFound, OutOfRange if it is shorter than the offset. */
-  async *read(digest: string, { offset = 0, size }: Range = {}): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  async *read(
+    digest: string,
+    { offset = 0, size, into }: Range = {},
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     using file = await this.#openBlob(digest);
     const { size: length } = await file.stat();
     if (offset < 0 || offset > length) {
@@ -60,7 +65,8 @@ export class BlobStore {
     if (offset > 0) await file.seek(offset, Deno.SeekMode.Start);
     let left = Math.min(size || Infinity, length - offset);
     while (left > 0) {
-      const chunk = new Uint8Array(Math.min(left, chunkSize));
+      const chunk = into?.subarray(0, Math.min(left, into.length)) ??
+        new Uint8Array(Math.min(left, chunkSize));
       const read = await file.read(chunk);
       if (read === null) {
         throw new CtrError(Code.DataLoss, `content ${digest} was cut short while it was read`);

@@ -2,6 +2,7 @@
 /// <reference lib="deno.worker" />
 import { checkInflation, decompressor } from "../archive/mod.ts";
 import { Code, CtrError, messageOf } from "../errors.ts";
+import { yieldToOthers } from "../sys/mod.ts";
 import { archiveInflation, type FromInflater, type ToInflater } from "./inflate_job.ts";
 
 /** Input that is put through at once: little, for a few bytes may stand for a great many. */
@@ -11,6 +12,8 @@ const MOST_WAITING = 4;
 
 /** Bytes of an output at most. */
 const OUTPUT = 512 << 10;
+
+yieldToOthers();
 
 let compressed = 0;
 let unpacked = 0;

@@ -1,10 +1,11 @@
 /** Messages in google.protobuf.Any, with containerd's type URLs: the bare full name, no host part. */
 import type { Any } from "../api/google/protobuf/any.ts";
+import { encode } from "./encode.ts";
 import type { Codec } from "./service.ts";
 
 /** `message` wrapped as `fullName`, "containerd.events.TaskExit" say. */
 export function anyOf<T>(fullName: string, codec: Codec<T>, message: T): Any {
-  return { typeUrl: fullName, value: codec.encode(message).finish() };
+  return { typeUrl: fullName, value: encode(codec, message) };
 }
 
 /** A JSON value wrapped under `typeUrl`. */

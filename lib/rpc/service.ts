@@ -10,10 +10,11 @@
  * };
  * ```
  */
+import type { BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/** What the generated code offers for each message. */
+/** What the generated code offers for each message; see encode.ts for who gives it a writer. */
 export interface Codec<T> {
-  encode(message: T): { finish(): Uint8Array };
+  encode(message: T, writer?: BinaryWriter): { finish(): Uint8Array };
   decode(input: Uint8Array): T;
 }
 

@@ -6,6 +6,7 @@ export * from "./attribute_ids.ts";
 export * from "./epoll.ts";
 export * from "./eventfd.ts";
 export * from "./pipe.ts";
+export * from "./priority.ts";
 export * from "./process.ts";
 export * from "./pty.ts";
 export * from "./rootfs.ts";

@@ -2,12 +2,15 @@
 /// <reference lib="deno.worker" />
 import { Code, CtrError, messageOf } from "../errors.ts";
 import { outgoingFile, readBody, send } from "../remotes/mod.ts";
+import { yieldToOthers } from "../sys/mod.ts";
 import type { FromWorker, Load, ToWorker, WholeAnswer } from "./carrier_job.ts";
 
 /** Answers to uploads are short. */
 const LONGEST_ANSWER = 64 * 1024;
 /** Milliseconds between two words on how far a body is. */
 const INTERVAL = 100;
+
+yieldToOthers();
 
 const underWay = new Map<number, AbortController>();
 

@@ -2,7 +2,10 @@
 /// <reference lib="deno.worker" />
 import { differences } from "../archive/mod.ts";
 import { messageOf } from "../errors.ts";
+import { yieldToOthers } from "../sys/mod.ts";
 import type { Compared, Comparison } from "./compare.ts";
+
+yieldToOthers();
 
 self.onmessage = ({ data }: MessageEvent<Comparison>) => {
   self.postMessage(answer(data));

@@ -27,7 +27,10 @@ export interface ExportRequest extends Omit<ExportWish, "platforms"> {
 
 type Rooms = TransferRooms & { readonly images: ImageStore };
 
-/** Hands the archive to `take`; see {@linkcode Transfer.export}. */
+/** Bytes of a blob that are read at once. */
+const PIECE = 256 << 10;
+
+/** Hands the archive to `take`, whose pieces are good until the next one is asked for; see {@linkcode Transfer.export}. */
 export async function exportImages(
   rooms: Rooms,
   holds: Holds,
@@ -48,9 +51,10 @@ export async function exportImages(
       report(progressText("skipped", skipped));
     }
     const files = archiveFiles(plans, { docker: !request.skipDockerManifest });
+    const into = new Uint8Array(PIECE);
     await take(archiveBytes(files, async function* (blob) {
       report(progressOf("exporting", blob));
-      for await (const bytes of content.read(scope, blob.digest)) {
+      for await (const bytes of content.read(scope, blob.digest, { into })) {
         signal?.throwIfAborted();
         yield bytes;
       }

@@ -5,6 +5,7 @@
 /// <reference lib="deno.worker" />
 import { faultPoint } from "../fault.ts";
 import { Code, CtrError, failedPrecondition, invalidArgument, messageOf } from "../errors.ts";
+import { yieldToOthers } from "../sys/mod.ts";
 import {
   failureOf,
   InterruptedError,
@@ -25,6 +26,8 @@ const PROGRESS_EVERY = 100;
 type Bytes = Uint8Array<ArrayBuffer>;
 
 let current: AbortController | undefined;
+
+yieldToOthers();
 
 self.onmessage = ({ data }: MessageEvent<Request>) => {
   if (data.type === "abort") current?.abort();

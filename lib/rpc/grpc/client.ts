@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import * as grpc from "@grpc/grpc-js";
 import { Code, CtrError } from "../../errors.ts";
 import { leaseHeader, namespaceHeader } from "../context.ts";
+import { encode } from "../encode.ts";
 import {
   type CallOptions,
   type Channel,
@@ -68,7 +69,7 @@ class GrpcChannel implements Channel {
       options.signal?.throwIfAborted();
       const call = this.#client.makeUnaryRequest(
         path,
-        (message: unknown) => toBuffer(method.requestType.encode(message).finish()),
+        (message: unknown) => toBuffer(encode(method.requestType, message)),
         (bytes) => method.responseType.decode(bytes),
         complete(method.requestType, request as object),
         metadataOf(options),
@@ -90,7 +91,7 @@ class GrpcChannel implements Channel {
     options.signal?.throwIfAborted();
     const call = this.#client.makeBidiStreamRequest(
       path,
-      (message: unknown) => toBuffer(method.requestType.encode(message).finish()),
+      (message: unknown) => toBuffer(encode(method.requestType, message)),
       (bytes) => method.responseType.decode(bytes),
       metadataOf(options),
       callOptions(options),

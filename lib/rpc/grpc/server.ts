@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import * as grpc from "@grpc/grpc-js";
 import { Code, CtrError, unimplemented } from "../../errors.ts";
 import { contextOf } from "../context.ts";
+import { encode } from "../encode.ts";
 import { Queue } from "../queue.ts";
 import { ended } from "../running.ts";
 import type { CallContext, MethodDefinition, Service } from "../service.ts";
@@ -64,9 +65,9 @@ function definitionOf({ definition }: Service): grpc.ServiceDefinition {
       path: `/${definition.fullName}/${method.name}`,
       requestStream: method.requestStream,
       responseStream: method.responseStream,
-      requestSerialize: (message: unknown) => toBuffer(method.requestType.encode(message).finish()),
+      requestSerialize: (message: unknown) => toBuffer(encode(method.requestType, message)),
       requestDeserialize: (bytes: Buffer) => method.requestType.decode(bytes),
-      responseSerialize: (message: unknown) => toBuffer(method.responseType.encode(message).finish()),
+      responseSerialize: (message: unknown) => toBuffer(encode(method.responseType, message)),
       responseDeserialize: (bytes: Buffer) => method.responseType.decode(bytes),
     }]),
   );

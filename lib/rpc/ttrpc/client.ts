@@ -9,6 +9,7 @@ import type { Status } from "../../api/google/rpc/status.ts";
 import { Request, Response } from "../../api/ttrpc/request.ts";
 import { CtrError, unavailable } from "../../errors.ts";
 import { leaseHeader, namespaceHeader, ttrpcNamespaceHeader } from "../context.ts";
+import { encode, encodeInPieces } from "../encode.ts";
 import { Queue } from "../queue.ts";
 import {
   type CallOptions,
@@ -21,7 +22,7 @@ import {
   withDefaults,
 } from "../service.ts";
 import { errorOf } from "../status.ts";
-import { Flag, type Frame, FrameType, FrameWriter, readFrames } from "./frame.ts";
+import { Flag, type Frame, FrameType, FrameWriter, type Payload, readFrames } from "./frame.ts";
 
 /**
  * Connects to the socket at `path`. Throws Unavailable, naming the path, if nobody listens.
@@ -203,11 +204,11 @@ class Call {
     const timeoutNano = BigInt(Math.round((options.timeout ?? 0) * 1e6));
     const request = { service, method, payload, timeoutNano, metadata: metadataOf(options) };
     this.#open = true;
-    await this.#send(FrameType.Request, flags, Request.encode(request).finish());
+    await this.#send(FrameType.Request, flags, encodeInPieces(Request, request));
   }
 
   /** A peer that hung up is Unavailable, whether that is noticed in writing or in reading. */
-  async #send(type: number, flags: number, payload?: Uint8Array): Promise<void> {
+  async #send(type: number, flags: number, payload?: Payload): Promise<void> {
     try {
       await this.#writer.send(this.#id, type, flags, payload);
     } catch (error) {
@@ -220,7 +221,7 @@ class Call {
   async feed<T>(codec: Codec<T>, messages: AsyncIterable<Partial<T>>): Promise<void> {
     for await (const message of messages) {
       if (!this.#open) return;
-      await this.#send(FrameType.Data, 0, bytesOf(codec, message));
+      await this.#send(FrameType.Data, 0, encodeInPieces(codec, complete(codec, message)));
     }
     if (this.#open) await this.#send(FrameType.Data, Flag.RemoteClosed | Flag.NoData);
   }
@@ -248,7 +249,7 @@ function payloadOf(frame: Frame): Uint8Array {
 }
 
 function bytesOf<T>(codec: Codec<T>, message: unknown): Uint8Array {
-  return codec.encode(complete(codec, message as Partial<T>)).finish();
+  return encode(codec, complete(codec, message as Partial<T>));
 }
 
 function metadataOf(options: CallOptions): { key: string; value: string }[] {

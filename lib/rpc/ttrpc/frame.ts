@@ -3,6 +3,7 @@
  * Source: containerd/ttrpc, PROTOCOL.md.
  */
 import { Code, CtrError } from "../../errors.ts";
+import { joined, lengthOf } from "../encode.ts";
 
 /** What a frame is. */
 export const FrameType = { Request: 1, Response: 2, Data: 3 } as const;
@@ -34,6 +35,9 @@ export class ProtocolError extends CtrError {
   }
 }
 
+/** What a frame carries, in one piece or some. */
+export type Payload = Uint8Array | readonly Uint8Array[];
+
 /** Sends frames over a connection, one after the other. */
 export class FrameWriter {
   readonly #conn: Deno.Conn;
@@ -45,22 +49,26 @@ export class FrameWriter {
     this.#limit = limit;
   }
 
-  /** Resolves when the kernel has taken the frame: callers that wait for it feel the peer's pace. */
-  send(stream: number, type: number, flags: number, payload: Uint8Array = empty): Promise<void> {
-    if (payload.length > this.#limit) {
-      const text = `ttrpc: message of ${payload.length} bytes is longer than ${this.#limit}`;
+  /**
+   * Resolves when the kernel has taken the frame: callers that wait for it feel the peer's pace. The payload must
+   * stay as it is until then.
+   */
+  send(stream: number, type: number, flags: number, payload: Payload = empty): Promise<void> {
+    const pieces = payload instanceof Uint8Array ? [payload] : payload;
+    const length = lengthOf(pieces);
+    if (length > this.#limit) {
+      const text = `ttrpc: message of ${length} bytes is longer than ${this.#limit}`;
       return Promise.reject(new CtrError(Code.ResourceExhausted, text));
     }
-    const together = payload.length <= longestCopied;
-    const frame = new Uint8Array(headerLength + (together ? payload.length : 0));
-    const view = new DataView(frame.buffer);
-    view.setUint32(0, payload.length);
+    const header = new Uint8Array(headerLength);
+    const view = new DataView(header.buffer);
+    view.setUint32(0, length);
     view.setUint32(4, stream);
-    frame[8] = type;
-    frame[9] = flags;
-    if (together) frame.set(payload, headerLength);
-    this.#last = this.#last.then(() => this.#write(frame));
-    if (!together) this.#last = this.#last.then(() => this.#write(payload));
+    header[8] = type;
+    header[9] = flags;
+    for (const bytes of gathered([header, ...pieces])) {
+      this.#last = this.#last.then(() => this.#write(bytes));
+    }
     this.#last.catch(() => {});
     return this.#last;
   }
@@ -68,6 +76,22 @@ export class FrameWriter {
   async #write(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) at += await this.#conn.write(bytes.subarray(at));
   }
+}
+
+/** The same bytes in fewer pieces: those that are short are put together. */
+function gathered(pieces: readonly Uint8Array[]): Uint8Array[] {
+  if (lengthOf(pieces) <= headerLength + longestCopied) return [joined(pieces)];
+  const found: Uint8Array[] = [];
+  let short: Uint8Array[] = [];
+  for (const piece of pieces) {
+    if (piece.length <= longestCopied) short.push(piece);
+    else {
+      if (short.length > 0) found.push(joined(short));
+      found.push(piece);
+      short = [];
+    }
+  }
+  return short.length > 0 ? [...found, joined(short)] : found;
 }
 
 /** Reads frames from a connection until its end. Throws {@linkcode ProtocolError} for what is not one. */

@@ -2,6 +2,7 @@
 import { Request, Response } from "../../api/ttrpc/request.ts";
 import { Code, CtrError, invalidArgument, messageOf, unimplemented } from "../../errors.ts";
 import { contextOf, namespaceHeader, ttrpcNamespaceHeader } from "../context.ts";
+import { encode, encodeInPieces } from "../encode.ts";
 import { Queue } from "../queue.ts";
 import { ended } from "../running.ts";
 import type { CallContext, MethodDefinition, Service } from "../service.ts";
@@ -205,14 +206,14 @@ class ServerConnection {
     const { requestType, requestStream, responseType, responseStream } = method.definition;
     const input = requestStream ? decoded(call.input!, requestType) : requestType.decode(request.payload);
     if (!responseStream) {
-      const payload = responseType.encode(await method.handler!(input, context)).finish();
-      const response = Response.encode({ status: undefined, payload }).finish();
+      const payload = encode(responseType, await method.handler!(input, context));
+      const response = encodeInPieces(Response, { status: undefined, payload });
       this.#calls.delete(stream);
       return await this.#writer.send(stream, FrameType.Response, 0, response);
     }
     for await (const message of method.handler!(input, context)) {
       context.signal.throwIfAborted();
-      await this.#writer.send(stream, FrameType.Data, 0, responseType.encode(message).finish());
+      await this.#writer.send(stream, FrameType.Data, 0, encodeInPieces(responseType, message));
     }
     this.#calls.delete(stream);
     await this.#writer.send(stream, FrameType.Data, Flag.RemoteClosed | Flag.NoData);

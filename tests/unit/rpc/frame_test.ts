@@ -42,3 +42,16 @@ Deno.test("frames arrive as they were sent, in whatever pieces the connection gi
     { numRuns: 30 },
   );
 });
+
+Deno.test("a payload in pieces is one frame, whatever their lengths", async () => {
+  for (
+    const lengths of [[], [0], [5, 0, 7], [10, 100_000], [100_000, 10], [70_000, 70_000], [40_000, 40_000, 5]]
+  ) {
+    const pieces = lengths.map((length, n) => new Uint8Array(length).fill(n + 1));
+    const conn = connection([250_000]);
+    await new FrameWriter(conn).send(3, FrameType.Data, 0, pieces);
+    const [frame, ...more] = await Array.fromAsync(readFrames(conn));
+    assert.equal(more.length, 0);
+    assert.equal(Buffer.compare(frame!.payload, Buffer.concat(pieces)), 0, lengths.join());
+  }
+});
