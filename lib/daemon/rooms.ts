@@ -82,13 +82,15 @@ export async function openRooms(config: Config, log: Log): Promise<Rooms> {
   const housekeeping = new Housekeeping(db, { content, snapshots, images, collector });
   const workers = stack.use(new LayerWorkers());
   const streams = new Streams();
-  const transfer = new Transfer(
-    { content, snapshots, images, leases, workers, collect: () => collector.run() },
-    {
-      discardUnpackedLayers: discardsLayers(config.plugins),
-      schema1: /^(1|true)$/i.test(Deno.env.get(schema1Switch) ?? ""),
-      registryDirs: registryDirs(config.plugins),
-    },
+  const transfer = stack.use(
+    new Transfer(
+      { content, snapshots, images, leases, workers, collect: () => collector.run() },
+      {
+        discardUnpackedLayers: discardsLayers(config.plugins),
+        schema1: /^(1|true)$/i.test(Deno.env.get(schema1Switch) ?? ""),
+        registryDirs: registryDirs(config.plugins),
+      },
+    ),
   );
   const tasks = new TaskManager({
     state: config.state,

@@ -19,16 +19,23 @@ interface Job {
 
 /** Bytes from which on a body is worth a Worker's start. */
 const LONG = 1 << 20;
+/**
+ * Milliseconds that the Worker stays without a turn. Whoever pushes one image often pushes another, and a Worker's
+ * start keeps this thread for 30 or more, in which nobody is answered.
+ */
+const PATIENCE = 30_000;
 
-/** One Worker for all, started when first needed and ended when the last turn ends. */
-export class Carrier {
+/** One Worker for all, started when first needed and kept for a while after the last turn. */
+export class Carrier implements Disposable {
   readonly #jobs = new Map<number, Job>();
   #worker: Worker | undefined;
   #turns = 0;
   #lastId = 0;
+  #dismissal: ReturnType<typeof setTimeout> | undefined;
 
   /** A turn; the Worker stays as long as there is one. */
   enter(): Turn {
+    clearTimeout(this.#dismissal);
     this.#turns++;
     let ended = false;
     return {
@@ -36,9 +43,19 @@ export class Carrier {
       [Symbol.dispose]: () => {
         if (ended) return;
         ended = true;
-        if (--this.#turns === 0) this.#end(new CtrError(Code.Canceled, "nobody waits for this any more"));
+        if (--this.#turns === 0 && this.#worker) this.#rest();
       },
     };
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#dismissal);
+    this.#end(new CtrError(Code.Canceled, "the daemon is closing"));
+  }
+
+  #rest(): void {
+    this.#dismissal = setTimeout(() => this[Symbol.dispose](), PATIENCE);
+    this.#dismissal.unref();
   }
 
   async #send(request: HttpRequest, signal?: AbortSignal): Promise<Answer> {

@@ -75,7 +75,7 @@ type Rooms = TransferRooms & {
 const DOWNLOADS = 3;
 
 /** All transfers of a daemon; those that want the same work share it. */
-export class Transfer {
+export class Transfer implements Disposable {
   readonly #rooms: Rooms;
   readonly #flights = new Flights();
   readonly #holds: Holds;
@@ -99,6 +99,11 @@ export class Transfer {
     this.#discard = discardUnpackedLayers;
     this.#schema1 = schema1;
     this.#holds = new Holds(rooms.leases);
+  }
+
+  /** Ends what is kept for the next push. */
+  [Symbol.dispose](): void {
+    this.#carrier[Symbol.dispose]();
   }
 
   /**

@@ -33,14 +33,16 @@ export async function openRooms() {
   // Collections are run by tests alone: the one after a start would take what nothing refers to.
   const gc = new GarbageCollector(db, [content, snapshots], { publisher: events, startupDelay: 3_600_000 });
   const rooms = { content, snapshots, leases, images, workers };
+  const transfer = new Transfer(rooms);
   return {
     ...rooms,
     namespaces,
     db,
     gc,
     scratch,
-    transfer: new Transfer(rooms),
+    transfer,
     async [Symbol.asyncDispose]() {
+      transfer[Symbol.dispose]();
       await workers.close();
       await gc.close();
       await overlay[Symbol.asyncDispose]();
