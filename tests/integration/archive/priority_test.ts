@@ -1,25 +1,11 @@
 /** Workers with much to do, beside whom the daemon has to answer. */
 import assert from "node:assert/strict";
-import { LayerWorkers } from "../../../lib/transfer/mod.ts";
-import { Scratch } from "../../harness/mod.ts";
-
-/** Nice values of this process's first thread and of its Workers. */
-function niceValues(): { first: number; workers: number[] } {
-  const tasks = [...Deno.readDirSync("/proc/self/task")].map(({ name }) => name);
-  const nice = (id: number | string) =>
-    Number(Deno.readTextFileSync(`/proc/self/task/${id}/stat`).split(") ")[1]!.split(" ")[16]);
-  const isWorker = (id: string) => Deno.readTextFileSync(`/proc/self/task/${id}/comm`).startsWith("worker-");
-  return { first: nice(Deno.pid), workers: tasks.filter(isWorker).map(nice) };
-}
+import { must } from "../../harness/mod.ts";
 
 Deno.test("a layer's Worker lets the first thread go first, which stays as it is", async () => {
-  await using scratch = await Scratch.make("shm");
-  const file = scratch.join("layer");
-  await Deno.writeFile(file, new Uint8Array(1024));
-  await using workers = new LayerWorkers({ count: 1 });
-  const before = niceValues().first;
-  await workers.run({ source: { file }, mediaType: "application/vnd.oci.image.layer.v1.tar" });
-  const { first, workers: others } = niceValues();
+  const script = new URL("./priority.ts", import.meta.url).pathname;
+  const told = await must(Deno.execPath(), ["run", "-A", "--quiet", "--no-check", script]);
+  const { before, first, workers } = JSON.parse(told);
   assert.equal(first, before);
-  assert.deepEqual(others, [Math.min(first + 5, 19)]);
+  assert.deepEqual(workers, [Math.min(first + 5, 19)]);
 });
