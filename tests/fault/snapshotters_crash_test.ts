@@ -37,10 +37,10 @@ async function until(what: string, holds: () => boolean): Promise<void> {
 /** Mount points outside of a directory that show something of its file systems or of itself. */
 async function mountsFrom(root: string): Promise<string[]> {
   const lines = (await Deno.readTextFile("/proc/self/mountinfo")).split("\n").map((line) => line.split(" "));
-  const device = lines.find((fields) => fields[4] === root)?.at(-2) ?? "none";
-  return lines.filter((fields) =>
-    fields[4] !== root && (fields.at(-2) === device || fields[3]?.startsWith(root))
-  )
+  const device = lines.find((fields) => fields[4] === root)?.at(-2);
+  // A root that is no mount point has no file system of its own.
+  const shows = (fields: string[]) => device !== undefined && fields.at(-2) === device;
+  return lines.filter((fields) => fields[4] !== root && (shows(fields) || fields[3]?.startsWith(root)))
     .map((fields) => fields[4]!);
 }
 
