@@ -82,7 +82,7 @@ export async function prepareLaunch(
     imageLabels: record.labels,
     config,
     mounts,
-    user: await userOf(mounts, user || userIn(config)),
+    user: await userOf(mounts, user || imageUser(config)),
     lease,
   };
   undo.move();
@@ -90,7 +90,7 @@ export async function prepareLaunch(
 }
 
 /** The user that an image's config names. */
-function userIn(config: Uint8Array): string {
+function imageUser(config: Uint8Array): string {
   const document: { config?: ImageConfig } = JSON.parse(new TextDecoder().decode(config));
   return document.config?.User ?? "";
 }

@@ -1,12 +1,11 @@
 /** Keeping what transfers use from the garbage collector. */
 import { createHash } from "node:crypto";
 import { Code, isError } from "../errors.ts";
-import type { LeaseStore } from "../metadata/mod.ts";
+import { expireLabel, type LeaseStore } from "../metadata/mod.ts";
 import type { Scope } from "../scope.ts";
 
 const hour = 3_600_000;
 const lifetime = 24 * hour;
-const expireLabel = "containerd.io/gc.expire";
 
 /** A scope with a lease: its own, or one made for a transfer, which `end` deletes. */
 export interface Held {

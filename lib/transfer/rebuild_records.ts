@@ -14,6 +14,7 @@ import {
   snapshotLabel,
   uncompressedLabel,
 } from "../images/mod.ts";
+import { expireLabel } from "../metadata/mod.ts";
 import { fromMillis } from "../rpc/timestamp.ts";
 
 /** A verified blob: its length, and its bytes if it may be a document. */
@@ -32,7 +33,6 @@ interface Known {
 /** A host that no registry has (RFC 2606): the names of images are in no blob. */
 export const rebuiltHost = "rebuilt.invalid";
 const nameAnnotation = "io.containerd.image.name";
-const expireLabel = "containerd.io/gc.expire";
 /** What no document refers to is kept so long, for somebody to look at it. */
 const looseMillis = 7 * 24 * 3_600_000;
 
