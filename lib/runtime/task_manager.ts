@@ -29,7 +29,7 @@ import { bundlePath, listBundles, makeBundle, removeBundle } from "./bundle.ts";
 import type { LostTask } from "./external_shims.ts";
 import { type Checkpoints, storeCheckpoint, unpackCheckpoint } from "./checkpoints.ts";
 import { mountUnknown } from "./mapped_rootfs.ts";
-import { processOf } from "./process.ts";
+import { processOf, processOrUnknown } from "./process.ts";
 import type { ShimKind, TaskPlace, TaskStub } from "./shim.ts";
 import { Shims, type ShimsOptions } from "./shims.ts";
 import { gatherStats, type TaskStats } from "./stats.ts";
@@ -42,6 +42,9 @@ export interface TaskManagerOptions extends Pick<ShimsOptions, "state" | "addres
   /** How tasks become content and content tasks. */
   readonly checkpoints: Checkpoints;
 }
+
+/** How long a list waits for one shim, in milliseconds; containerd's io.containerd.timeout.task.state. */
+const STATE_TIMEOUT = 2000;
 
 /** What a caller may say of one call. */
 export interface TaskCallOptions {
@@ -158,15 +161,18 @@ export class TaskManager implements AsyncDisposable {
     return { process: processOf(await this.#call(this.#find(scope, id), ask, { repeat: true })) };
   }
 
-  /** The tasks of a namespace. */
+  /** The tasks of a namespace. One whose shim is hung or broken hides no other. */
   async list(
     scope: Scope,
     _request: api.ListTasksRequest,
     { signal }: TaskCallOptions = {},
   ): Promise<api.ListTasksResponse> {
     const places = [...this.#tasks.values()].filter(({ namespace }) => namespace === scope.namespace);
-    const found = await Promise.all(places.map((place) => this.#state(place, signal)));
-    return { tasks: found.filter((state) => state !== undefined).map(processOf) };
+    const found = await Promise.all(
+      places.map((place) => processOrUnknown(place, this.#state(place, { signal, timeout: STATE_TIMEOUT }))),
+    );
+    signal?.throwIfAborted();
+    return { tasks: found.filter((process) => process !== undefined) };
   }
 
   /** Signals a process, or all of a task's. */
@@ -355,9 +361,9 @@ export class TaskManager implements AsyncDisposable {
   }
 
   /** What the shim says of a task; undefined if it knows none. */
-  async #state(place: Task, signal?: AbortSignal): Promise<StateResponse | undefined> {
+  async #state(place: Task, options?: CallOptions): Promise<StateResponse | undefined> {
     try {
-      return await this.#call(place, (stub) => stub.state({ id: place.id }, { signal }), { repeat: true });
+      return await this.#call(place, (stub) => stub.state({ id: place.id }, options), { repeat: true });
     } catch (error) {
       if (isError(error, Code.NotFound)) return undefined;
       throw error;

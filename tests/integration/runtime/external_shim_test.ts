@@ -115,6 +115,23 @@ Deno.test("the task of a shim that is killed is told as ended, cleaned up, and i
     await ok(daemon, ["containers", "rm", "fourth"]);
   }));
 
+Deno.test("a shim that hangs hides no task from a list: its own is told with a status that nobody knows", () =>
+  withDaemon(async (daemon, image) => {
+    await ok(daemon, ["run", "-d", ...run(daemon, image, "hung", "sleep", "1000")]);
+    await ok(daemon, ["run", "-d", image, "well", "sleep", "1000"]);
+    const hung = await shimOf((await taskOf(daemon, "hung"))!.pid);
+    Deno.kill(hung, "SIGSTOP");
+    try {
+      assert.equal((await taskOf(daemon, "well"))!.status, "RUNNING");
+      assert.deepEqual(await taskOf(daemon, "hung"), { pid: 0, status: "UNKNOWN" });
+      assert.match(daemon.log(), /state of task hung: /);
+    } finally {
+      Deno.kill(hung, "SIGCONT");
+    }
+    assert.equal((await taskOf(daemon, "hung"))!.status, "RUNNING");
+    await ok(daemon, ["rm", "-f", "hung", "well"]);
+  }));
+
 Deno.test("a shim that died while no daemon ran is found dead by the next one", () =>
   withDaemon(async (daemon, image) => {
     await ok(daemon, ["run", "-d", ...run(daemon, image, "fifth", "sleep", "1000")]);
