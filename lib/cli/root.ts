@@ -202,13 +202,6 @@ export const commands: readonly Command[] = [
     load: () => import("./daemon.ts"),
   },
   {
-    name: "grpc-gateway",
-    usage: "speak gRPC for the daemon (started by the daemon)",
-    hidden: true,
-    raw: true,
-    load: () => import("./grpc_gateway.ts"),
-  },
-  {
     name: "shim",
     usage: "watch over containers (started by the daemon)",
     hidden: true,

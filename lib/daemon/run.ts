@@ -1,6 +1,5 @@
 /** `ctr daemon`: serves until SIGTERM or SIGINT. */
 import { type Flags, loadConfig } from "./config.ts";
-import { keepGateway } from "./gateway.ts";
 import { serve } from "./serve.ts";
 
 /** Runs a daemon until it is told to end. Throws what {@linkcode serve} throws. */
@@ -9,8 +8,6 @@ export async function runDaemon(flags: Flags): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => told.resolve(signal));
   }
-  await using daemon = await serve(await loadConfig(flags), {
-    grpcBy: (log) => (config, services) => keepGateway(config, services, log),
-  });
+  await using daemon = await serve(await loadConfig(flags));
   daemon.log("info", "ending", { signal: await told.promise });
 }

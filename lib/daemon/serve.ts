@@ -5,7 +5,7 @@ import type { Channel } from "../rpc/service.ts";
 import { lockFile } from "../sys/mod.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { prepareDirectories } from "./directories.ts";
-import { listen, type ServeGrpc } from "./listen.ts";
+import { listen } from "./listen.ts";
 import { createLog, type Log } from "./log.ts";
 import { openRooms } from "./rooms.ts";
 import { warnOfOldRunc } from "./runc_version.ts";
@@ -20,15 +20,12 @@ export interface Daemon extends AsyncDisposable {
 }
 
 /**
- * Starts a daemon in this process. `grpcBy`: how gRPC is served, if not by this process too.
+ * Starts a daemon in this process.
  *
  * Throws FailedPrecondition if another daemon holds the root (naming it) or serves the address, InvalidArgument
  * for a bad configuration.
  */
-export async function serve(
-  given: Config | Partial<Config> = {},
-  { grpcBy }: { grpcBy?: (log: Log) => ServeGrpc } = {},
-): Promise<Daemon> {
+export async function serve(given: Config | Partial<Config> = {}): Promise<Daemon> {
   const config: Config = { ...await loadConfig({ root: given.root, state: given.state }), ...given };
   const log = createLog(config.logLevel);
   const stack = new AsyncDisposableStack();
@@ -42,7 +39,7 @@ export async function serve(
     const written = servicesOf(config, rooms);
     const services = metrics?.count(written) ?? written;
     if (metrics) stack.use(metrics.listen(config.metricsAddress, log));
-    stack.use(await listen(config, services, grpcBy?.(log)));
+    stack.use(await listen(config, services));
     stack.defer(rooms.release);
     const warned = warnOfOldRunc(log);
     stack.defer(() => warned);

@@ -20,4 +20,3 @@ export * from "./copy.ts";
 export * from "./btrfs.ts";
 export * from "./loop.ts";
 export * from "./statfs.ts";
-export * from "./unix_socket.ts";

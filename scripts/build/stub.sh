@@ -44,7 +44,7 @@ fi
 # A command compiles all it loads once and keeps that; who stays would keep in memory what it never runs. Each way
 # has a cache of its own: what the one has compiled does not fit the other.
 case " $* $0" in
-*" daemon "* | *" shim "* | *" grpc-gateway "* | *containerd-shim-*) compiled=lazily ;;
+*" daemon "* | *" shim "* | *containerd-shim-*) compiled=lazily ;;
 *) compiled=ahead ;;
 esac
 [ "$compiled" = ahead ] && flags=${CTR_V8_FLAGS:---no-lazy} || flags=${CTR_V8_FLAGS-}

@@ -39,13 +39,10 @@ async function runIdle(sides: Sides, side: Side, image: string, from: number, co
   await sides.script(side, loop);
 }
 
-/** Megabytes of a side's daemon and all it has started: shims, and our gRPC gateway. */
+/** Megabytes of a side's daemon and the shims it has started. */
 async function memoryOf(sides: Sides, side: Side): Promise<number> {
   const shims = side === "ours"
-    ? [
-      ...await processesWith("shim", sides.ours.state),
-      ...await processesWith("grpc-gateway", sides.ours.state),
-    ]
+    ? await processesWith("shim", sides.ours.state)
     : await processesWith("containerd-shim", sides.theirs.address);
   const pids = new Set([sides[side].pid, ...shims]);
   let kilobytes = 0;

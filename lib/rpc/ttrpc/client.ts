@@ -24,24 +24,19 @@ import {
 import { errorOf } from "../status.ts";
 import { Flag, type Frame, FrameType, FrameWriter, type Payload, readFrames } from "./frame.ts";
 
-/**
- * Connects to the socket at `path`. Throws Unavailable, naming the path, if nobody listens.
- * `limit`: the longest message in bytes, where the server has another than the protocol's.
- */
-export async function connectTtrpc(path: string, { limit }: { limit?: number } = {}): Promise<Channel> {
-  return new TtrpcChannel(path, limit, await Connection.open(path, limit));
+/** Connects to the socket at `path`. Throws Unavailable, naming the path, if nobody listens. */
+export async function connectTtrpc(path: string): Promise<Channel> {
+  return new TtrpcChannel(path, await Connection.open(path));
 }
 
 class TtrpcChannel implements Channel {
   readonly #path: string;
-  readonly #limit: number | undefined;
   readonly #unary: Connection;
   readonly #streaming = new Set<Connection>();
   #closed = false;
 
-  constructor(path: string, limit: number | undefined, unary: Connection) {
+  constructor(path: string, unary: Connection) {
     this.#path = path;
-    this.#limit = limit;
     this.#unary = unary;
   }
 
@@ -97,7 +92,7 @@ class TtrpcChannel implements Channel {
 
   /** A connection for one streaming call; disposing ends it. */
   async #open(): Promise<{ connection: Connection } & Disposable> {
-    const connection = await Connection.open(this.#path, this.#limit);
+    const connection = await Connection.open(this.#path);
     if (this.#closed) {
       connection.close();
       throw unavailable("the connection is closed");
@@ -126,15 +121,15 @@ class Connection {
   #nextStream = 1;
   #lost: unknown;
 
-  private constructor(conn: Deno.Conn, limit: number | undefined) {
+  private constructor(conn: Deno.Conn) {
     this.#conn = conn;
-    this.#writer = new FrameWriter(conn, limit);
-    this.#read(limit);
+    this.#writer = new FrameWriter(conn);
+    this.#read();
   }
 
-  static async open(path: string, limit?: number): Promise<Connection> {
+  static async open(path: string): Promise<Connection> {
     try {
-      return new Connection(await Deno.connect({ transport: "unix", path }), limit);
+      return new Connection(await Deno.connect({ transport: "unix", path }));
     } catch (error) {
       throw unavailable(`cannot connect to ${path}: ${(error as Error).message}`, { cause: error });
     }
@@ -160,9 +155,9 @@ class Connection {
     }
   }
 
-  async #read(limit: number | undefined): Promise<void> {
+  async #read(): Promise<void> {
     try {
-      for await (const frame of readFrames(this.#conn, limit)) {
+      for await (const frame of readFrames(this.#conn)) {
         const room = this.#calls.get(frame.stream)?.take(frame);
         if (room) await room;
       }

@@ -18,7 +18,7 @@ export interface Frame {
   payload: Uint8Array;
 }
 
-/** The longest payload either side may send, unless both have agreed on another. */
+/** The longest payload either side may send. */
 export const maxPayload = 4 << 20;
 
 const headerLength = 10;
@@ -41,12 +41,10 @@ export type Payload = Uint8Array | readonly Uint8Array[];
 /** Sends frames over a connection, one after the other. */
 export class FrameWriter {
   readonly #conn: Deno.Conn;
-  readonly #limit: number;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(conn: Deno.Conn, limit = maxPayload) {
+  constructor(conn: Deno.Conn) {
     this.#conn = conn;
-    this.#limit = limit;
   }
 
   /**
@@ -56,8 +54,8 @@ export class FrameWriter {
   send(stream: number, type: number, flags: number, payload: Payload = empty): Promise<void> {
     const pieces = payload instanceof Uint8Array ? [payload] : payload;
     const length = lengthOf(pieces);
-    if (length > this.#limit) {
-      const text = `ttrpc: message of ${length} bytes is longer than ${this.#limit}`;
+    if (length > maxPayload) {
+      const text = `ttrpc: message of ${length} bytes is longer than ${maxPayload}`;
       return Promise.reject(new CtrError(Code.ResourceExhausted, text));
     }
     const header = new Uint8Array(headerLength);
@@ -95,10 +93,7 @@ function gathered(pieces: readonly Uint8Array[]): Uint8Array[] {
 }
 
 /** Reads frames from a connection until its end. Throws {@linkcode ProtocolError} for what is not one. */
-export async function* readFrames(
-  conn: Deno.Conn,
-  limit = maxPayload,
-): AsyncGenerator<Frame, void, undefined> {
+export async function* readFrames(conn: Deno.Conn): AsyncGenerator<Frame, void, undefined> {
   const source = new Source(conn);
   while (true) {
     const header = await source.take(headerLength);
@@ -106,7 +101,7 @@ export async function* readFrames(
     const view = new DataView(header.buffer, header.byteOffset, headerLength);
     const length = view.getUint32(0);
     const frame = { stream: view.getUint32(4), type: header[8]!, flags: header[9]!, payload: empty };
-    if (length > limit) {
+    if (length > maxPayload) {
       await source.skip(length);
       yield { ...frame, type: oversize };
       continue;

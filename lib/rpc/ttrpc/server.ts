@@ -1,6 +1,7 @@
 /** A ttrpc server: serves the same services as gRPC does, lightly. */
 import { Request, Response } from "../../api/ttrpc/request.ts";
-import { Code, CtrError, invalidArgument, messageOf, unimplemented } from "../../errors.ts";
+import { Code, CtrError, invalidArgument, unimplemented } from "../../errors.ts";
+import { accept, type Server } from "../accept.ts";
 import { contextOf, namespaceHeader, ttrpcNamespaceHeader } from "../context.ts";
 import { encode, encodeInPieces } from "../encode.ts";
 import { Queue } from "../queue.ts";
@@ -9,28 +10,18 @@ import type { CallContext, MethodDefinition, Service } from "../service.ts";
 import { statusOf } from "../status.ts";
 import { Flag, type Frame, FrameType, FrameWriter, maxPayload, oversize, readFrames } from "./frame.ts";
 
-/** A server that is running. */
-export interface Server extends AsyncDisposable {
-  /** Stops taking calls, cancels those under way, and waits (not for ever) for their end. */
-  shutdown(): Promise<void>;
-}
-
 interface Method {
   definition: MethodDefinition;
   // deno-lint-ignore no-explicit-any
   handler: ((request: any, context: CallContext) => any) | undefined;
 }
 
-/** Serves `services` on a listener, which it closes in the end. `limit`: the longest message, in bytes. */
-export function serveTtrpc(
-  listener: Deno.Listener,
-  services: readonly Service[],
-  { limit = maxPayload }: { limit?: number } = {},
-): Server {
+/** Serves `services` on a listener, which it closes in the end. */
+export function serveTtrpc(listener: Deno.Listener, services: readonly Service[]): Server {
   const methods = tableOf(services);
   const connections = new Map<ServerConnection, Promise<void>>();
   const accepting = accept(listener, (conn) => {
-    const connection = new ServerConnection(conn, methods, limit);
+    const connection = new ServerConnection(conn, methods);
     connections.set(connection, connection.serve().finally(() => connections.delete(connection)));
   });
   const shutdown = async () => {
@@ -40,24 +31,6 @@ export function serveTtrpc(
     await ended([accepting, ...ends]);
   };
   return { shutdown, [Symbol.asyncDispose]: shutdown };
-}
-
-/** Whether there is nothing wrong with the listener: too many open files, or a client that left at once. */
-function isPassing(error: unknown): boolean {
-  return error instanceof Deno.errors.ConnectionAborted || /os error (23|24|105|12)\b/.test(messageOf(error));
-}
-
-/** Accepts until the listener is closed. */
-async function accept(listener: Deno.Listener, take: (conn: Deno.Conn) => void): Promise<void> {
-  while (true) {
-    try {
-      take(await listener.accept());
-    } catch (error) {
-      if (!isPassing(error)) return;
-      // The server must still be there when it is over.
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
 }
 
 function tableOf(services: readonly Service[]): Map<string, Method> {
@@ -91,20 +64,18 @@ class ServerConnection {
   readonly #methods: Map<string, Method>;
   readonly #calls = new Map<number, ActiveCall>();
   readonly #running = new Set<Promise<void>>();
-  readonly #limit: number;
   #lastStream = 0;
 
-  constructor(conn: Deno.Conn, methods: Map<string, Method>, limit: number) {
+  constructor(conn: Deno.Conn, methods: Map<string, Method>) {
     this.#conn = conn;
-    this.#writer = new FrameWriter(conn, limit);
+    this.#writer = new FrameWriter(conn);
     this.#methods = methods;
-    this.#limit = limit;
   }
 
   /** Reads until the client hangs up or breaks the protocol, then cancels what it had asked for. */
   async serve(): Promise<void> {
     try {
-      for await (const frame of readFrames(this.#conn, this.#limit)) {
+      for await (const frame of readFrames(this.#conn)) {
         const room = this.#take(frame);
         if (room) await room;
       }
@@ -130,7 +101,7 @@ class ServerConnection {
 
   #take(frame: Frame): Promise<void> | void {
     if (frame.type === oversize) {
-      const text = `message is longer than ${this.#limit} bytes`;
+      const text = `message is longer than ${maxPayload} bytes`;
       this.#respond(frame.stream, new CtrError(Code.ResourceExhausted, text));
     } else if (frame.type === FrameType.Request) this.#start(frame);
     else if (frame.type === FrameType.Data) return this.#data(frame);

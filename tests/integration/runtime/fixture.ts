@@ -11,7 +11,8 @@ import { EventsDefinition } from "../../../lib/api/services/ttrpc/events/v1/even
 import { notFound } from "../../../lib/errors.ts";
 import { anyJson } from "../../../lib/rpc/any.ts";
 import { complete, service } from "../../../lib/rpc/service.ts";
-import { type Server, serveTtrpc } from "../../../lib/rpc/ttrpc/server.ts";
+import type { Server } from "../../../lib/rpc/accept.ts";
+import { serveTtrpc } from "../../../lib/rpc/ttrpc/server.ts";
 import { connectTtrpc } from "../../../lib/rpc/ttrpc/client.ts";
 import { TaskDefinition } from "../../../lib/api/runtime/task/v3/shim.ts";
 import { TaskManager } from "../../../lib/runtime/mod.ts";

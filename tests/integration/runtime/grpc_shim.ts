@@ -76,6 +76,6 @@ async function serve(state: string, address: string): Promise<void> {
     return {};
   };
   const services: Service[] = [service(TaskDefinition, { ...impl, shutdown })];
-  await serveGrpc({ path: `${state}/grpc.sock` }, services);
+  serveGrpc(Deno.listen({ transport: "unix", path: `${state}/grpc.sock` }), services);
   console.log("serves");
 }

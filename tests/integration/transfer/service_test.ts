@@ -31,9 +31,8 @@ async function serving(rooms: Rooms, wire: "ttrpc" | "grpc") {
   const path = rooms.scratch.join(`${wire}.sock`);
   const streams = new Streams();
   const services = [transferService(rooms.transfer, streams), streamingService(streams)];
-  const server = wire === "grpc"
-    ? await serveGrpc({ path }, services)
-    : serveTtrpc(Deno.listen({ transport: "unix", path }), services);
+  const serve = wire === "grpc" ? serveGrpc : serveTtrpc;
+  const server = serve(Deno.listen({ transport: "unix", path }), services);
   const channel = wire === "grpc" ? await connectGrpc(path) : await connectTtrpc(path);
   return {
     channel,

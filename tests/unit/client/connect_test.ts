@@ -17,7 +17,7 @@ async function between(
   const dir = await Deno.makeTempDir({ prefix: "longshore-dial-" });
   const address = `${dir}/sock`;
   const light = serveTtrpc(Deno.listen({ transport: "unix", path: `${address}.ttrpc` }), ttrpc);
-  const heavy = grpc && await serveGrpc({ path: address }, grpc);
+  const heavy = grpc && serveGrpc(Deno.listen({ transport: "unix", path: address }), grpc);
   try {
     await work(address);
   } finally {

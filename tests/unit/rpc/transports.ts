@@ -55,6 +55,12 @@ const startLocal: Start = (services) => {
 
 export const transports: [name: string, start: Start][] = [
   ["ttrpc", startTtrpc],
-  ["grpc", over((path, services) => serveGrpc({ path }, services), connectGrpc)],
+  [
+    "grpc",
+    over(
+      (path, services) => Promise.resolve(serveGrpc(Deno.listen({ transport: "unix", path }), services)),
+      connectGrpc,
+    ),
+  ],
   ["local", startLocal],
 ];
