@@ -31,7 +31,9 @@ export interface Process {
 
 /** What happened during a start. */
 export interface Starting {
-  /** Tells of the exit; called when the start is over. */
+  /** Tell of other things; called when the start is over. */
+  meanwhile?: (() => void)[];
+  /** Tells of the exit; called after those. */
   ended?: () => void;
   /** Called at once when the process ends. */
   onEnd?: () => void;

@@ -32,13 +32,20 @@ export function exited(shim: Shim, container: Container, process: Process, ended
   process.end();
 }
 
-/** Runs a start; an exit that happens meanwhile is told after `start` has told of its success. */
+/** Tells something of a process: now, or after its start event, if that is still to come. */
+export function afterStart({ starting }: Process, tell: () => void): void {
+  if (starting) (starting.meanwhile ??= []).push(tell);
+  else tell();
+}
+
+/** Runs a start; what happens meanwhile, an exit last, is told after `start` has told of its success. */
 export async function whileStarting(process: Process, start: () => Promise<void>): Promise<void> {
   const starting: Starting = process.starting = {};
   try {
     await start();
   } finally {
     process.starting = undefined;
+    for (const tell of starting.meanwhile ?? []) tell();
     starting.ended?.();
   }
 }

@@ -2,6 +2,7 @@
 import { watchOom } from "../cgroups/mod.ts";
 import { messageOf } from "../errors.ts";
 import type { Container } from "./container.ts";
+import { afterStart } from "./exit.ts";
 import { publish, type Shim } from "./shim.ts";
 import { cgroupOf } from "./stats.ts";
 import { Topic } from "./topics.ts";
@@ -13,9 +14,8 @@ import { Topic } from "./topics.ts";
 export function hearOom(shim: Shim, container: Container): void {
   try {
     const cgroup = cgroupOf(container);
-    container.oom = cgroup && watchOom(cgroup, shim.epoll, () => {
-      publish(shim, container, Topic.oom, { containerId: container.id });
-    });
+    const tell = () => publish(shim, container, Topic.oom, { containerId: container.id });
+    container.oom = cgroup && watchOom(cgroup, shim.epoll, () => afterStart(container.init, tell));
   } catch (error) {
     console.error(`no OOM events of container ${container.id}: ${messageOf(error)}`);
   }

@@ -28,8 +28,8 @@ export async function measurePull(bench: Bench): Promise<Row[]> {
 export async function measureLatency(bench: Bench): Promise<Row[]> {
   const reference = await bench.layered();
   await using theirs = await connectGrpc(bench.sides.theirs.address);
-  // Not closed: see Sides.
-  const channels = { theirs, ours: await connectGrpc(bench.sides.ours.address) };
+  await using ours = await connectGrpc(bench.sides.ours.address);
+  const channels = { theirs, ours };
   const waited = new Map<string, Record<Side, number[]>>();
   await alternate(2, async (side) => {
     // Empty, so that all is sent to it.

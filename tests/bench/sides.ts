@@ -1,10 +1,4 @@
-/**
- * The two daemons of a comparison, roots in memory, and what each is driven by.
- *
- * Deno's node:http2 may crash when it gets a GOAWAY after some hundred calls (denoland/deno#36788). That is what
- * an orderly end of a connection sends, so connections of our gRPC client to our daemon are left open, and the
- * daemon is killed before it is cleaned up.
- */
+/** The two daemons of a comparison, roots in memory, and what each is driven by. */
 import {
   type Containerd,
   ctrPath,
@@ -37,9 +31,11 @@ export class Sides implements AsyncDisposable {
 
   /** A side's own ctr with its daemon's address: our program, or Go's. */
   command(side: Side): string[] {
-    return side === "ours"
-      ? [ctrPath, "--address", this.ours.address]
-      : ["/usr/bin/ctr", "--address", this.theirs.address];
+    return side === "ours" ? [ctrPath, "--address", this.ours.address] : this.#goCommand(side);
+  }
+
+  #goCommand(side: Side): string[] {
+    return ["/usr/bin/ctr", "--address", this[side].address];
   }
 
   /** Runs a side's own ctr, which must succeed. */
@@ -53,8 +49,12 @@ export class Sides implements AsyncDisposable {
     await must("sh", ["-ec", text, "sh", ...this.command(side)], { env, timeout: 120_000 });
   }
 
+  /** The same with Go's ctr, whichever the side. */
+  async goScript(side: Side, text: string): Promise<void> {
+    await must("sh", ["-ec", text, "sh", ...this.#goCommand(side)], { timeout: 120_000 });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.ours.crash();
     await this.ours[Symbol.asyncDispose]();
     await this.theirs[Symbol.asyncDispose]();
   }

@@ -20,8 +20,7 @@ interface Place {
 /** create+start+wait+delete of tasks, 8 in parallel and one at a time. */
 export async function measureTasks({ sides, image }: Bench): Promise<Row[]> {
   await using theirs = Client.over(await connectGrpc(sides.theirs.address));
-  // Not closed: see Sides.
-  const ours = Client.over(await connectGrpc(sides.ours.address));
+  await using ours = Client.over(await connectGrpc(sides.ours.address));
   await using light = Client.over(await connectTtrpc(`${sides.ours.address}.ttrpc`));
   const places: Record<Side, Place[]> = {
     theirs: await makePlaces(theirs, image),

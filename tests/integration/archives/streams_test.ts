@@ -84,8 +84,7 @@ Deno.test("an archive goes in and out over gRPC by Go's small windows", async ()
   await using scratch = await Scratch.make("shm");
   await using daemon = await startLongshore({ where: "shm" });
   const { oci, digest } = await boxArchives(scratch);
-  // Not closed: Deno's node:http2 may crash when it is told to go away (denoland/deno#36788).
-  const channel = await connectGrpc(daemon.address);
+  await using channel = await connectGrpc(daemon.address);
   const { transfer } = channel.stub(TransferDefinition, { namespace });
   const import_ = await open(channel, "in");
   const sending = sendAsGo(import_, await Deno.readFile(oci));

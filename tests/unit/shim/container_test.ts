@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { newProcess, untilEnded } from "../../../lib/shim/container.ts";
+import { afterStart, whileStarting } from "../../../lib/shim/exit.ts";
 
 const paths = { stdin: "", stdout: "", stderr: "", terminal: false };
 
@@ -15,4 +16,17 @@ Deno.test("who gives up waiting for a process leaves nothing with it", async () 
   process.end();
   await staying;
   assert.equal(process.waiting.size, 0);
+});
+
+Deno.test("what happens to a process during its start is told after it, its end last", async () => {
+  const process = newProcess("", paths);
+  const told: string[] = [];
+  await whileStarting(process, () => {
+    process.starting!.ended = () => told.push("exit");
+    afterStart(process, () => told.push("oom"));
+    told.push("start");
+    return Promise.resolve();
+  });
+  afterStart(process, () => told.push("oom again"));
+  assert.deepEqual(told, ["start", "oom", "exit", "oom again"]);
 });
