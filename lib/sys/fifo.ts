@@ -1,4 +1,4 @@
-/** Named pipes. */
+/** Named pipes between a client and the shim, in directories that only their user can enter. */
 import { check, cstring, libc } from "./libc.ts";
 
 const c = libc({ mkfifo: { parameters: ["buffer", "u32"], result: "i32" } });
@@ -14,6 +14,51 @@ export interface StreamPaths {
   readonly stdout: string;
   readonly stderr: string;
 }
+
+/** Where a process's streams go, and whether they are a terminal's. */
+export interface Streams extends StreamPaths {
+  readonly terminal: boolean;
+}
+
+/** The pipes of one process. Without stderr it has a terminal: its output is one stream. */
+export interface Fifos extends StreamPaths, Disposable {}
+
+/** Makes the pipes of the process `id` below `parent`; disposing removes them. */
+export function makeFifos(id: string, kind: "terminal" | "streams", parent?: string): Fifos {
+  const base = parent || fifoParent();
+  // Not handed to a thread: that takes longer than what it would do.
+  Deno.mkdirSync(base, { recursive: true, mode: 0o700 });
+  const dir = Deno.makeTempDirSync({ dir: base });
+  const remove = () => unlessGone(() => Deno.removeSync(dir, { recursive: true }));
+  const make = (name: string) => {
+    const path = `${dir}/${id}-${name}`;
+    makeFifo(path, 0o600);
+    return path;
+  };
+  try {
+    return {
+      stdin: make("stdin"),
+      stdout: make("stdout"),
+      stderr: kind === "terminal" ? "" : make("stderr"),
+      // The shim takes the client for gone when nobody reads any more, and may have removed them.
+      [Symbol.dispose]: remove,
+    };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+/** Ends waits for a shim that never came: whoever opens a FIFO both ways satisfies either side, and at once. */
+export function releaseFifos({ stdin, stdout, stderr }: StreamPaths): void {
+  for (const path of [stdin, stdout, stderr].filter(Boolean)) {
+    unlessGone(() => Deno.openSync(path, { read: true, write: true }).close());
+  }
+}
+
+/** Where FIFOs are made unless said. */
+export const fifoParent = () =>
+  Deno.uid() === 0 ? "/run/longshore/fifo" : `${Deno.env.get("XDG_RUNTIME_DIR") ?? "/tmp"}/longshore-fifo`;
 
 const names = ["stdin", "stdout", "stderr"] as const;
 

@@ -14,7 +14,7 @@ const frequent = [
   ["containers/mod.ts", "containers/ls.ts"],
   ["images/mod.ts", "images/ls.ts"],
   ["tasks/mod.ts", "tasks/ls.ts"],
-  ["tasks/mod.ts", "tasks/exec.ts"],
+  ["tasks/mod.ts", "tasks/exec.ts", "tasks/stay.ts"],
   ["run/run.ts", "run/flags.ts"],
 ].map((files) => files.map((file) => `lib/cli/${file}`));
 
