@@ -28,7 +28,7 @@ interface Place {
  * Up to so many bytes of code are loaded by commands that don't need them rather than in a file of their own: loading
  * one takes a millisecond, and what is in it twenty microseconds a KiB.
  */
-const small = 25 << 10;
+const small = 16 << 10;
 
 const staticImport = /^import (?:\{([^}]*)\} from )?"(\.[^"]+)";$/gm;
 const lateImport = /\bimportLate\("(\.[^"]+)"\)/g;
