@@ -4,7 +4,7 @@
  * The daemon's shim and the client meet in named pipes. Their ends are opened before the process is created
  * and given up when it is gone, so that neither side waits for one that never comes.
  */
-import { type Fifos, makeFifos, releaseFifos, type Streams } from "../sys/fifo.ts";
+import { type Fifos, makeFifos, pipedStreams, releaseFifos, type Streams } from "../sys/fifo.ts";
 
 export type { Streams } from "../sys/fifo.ts";
 
@@ -54,7 +54,7 @@ export interface Pipes {
 export function pipedIo(pipes: Pipes): Io {
   return {
     open: (id, terminal) =>
-      Promise.try(() => copying(makeFifos(id, terminal ? "terminal" : "streams"), pipes, terminal)),
+      Promise.try(() => copying(makeFifos(id, pipedStreams(terminal)), pipes, terminal)),
   };
 }
 

@@ -7,7 +7,7 @@ import { checkIdentifier } from "../events/mod.ts";
 import { lookUpUser, mergeEnv, parseExact, processUrl } from "../oci/mod.ts";
 import { anyJson } from "../rpc/any.ts";
 import type { Scope } from "../scope.ts";
-import { type Fifos, makeFifos, releaseFifos } from "../sys/mod.ts";
+import { type Fifos, makeFifos, pipedStreams, releaseFifos } from "../sys/mod.ts";
 import type { TaskManager, TaskManagerOptions } from "./task_manager.ts";
 
 /** Where a container's record is, and its task. */
@@ -30,7 +30,7 @@ export async function* runExec(
   // Files get names of it.
   checkIdentifier(execId, "exec id");
   const spec = await specOf({ containers, tasks }, scope, request);
-  const fifos = makeFifos(execId, "streams");
+  const fifos = makeFifos(execId, request.noInput ? ["stdout", "stderr"] : pipedStreams(false));
   const { stdin, stdout, stderr } = fifos;
   const made = { stdin, stdout, stderr };
   // A start is not given up half-way.

@@ -1,5 +1,5 @@
 /** The stdio of a process: copied between this command and the shim. */
-import { makeFifos, releaseFifos, removeFifos, type Streams } from "../../sys/fifo.ts";
+import { makeFifos, pipedStreams, releaseFifos, removeFifos, type Streams } from "../../sys/fifo.ts";
 import { copyIn, copyOut } from "./copy.ts";
 import { DetachKeys } from "./detach_keys.ts";
 
@@ -37,7 +37,7 @@ export function openStdio(options: StdioOptions): OwnStdio {
   const { id, terminal, none, logUri, fifoDir, detachKeys } = options;
   if (logUri) return still({ stdin: "", stdout: logUri, stderr: terminal ? "" : logUri, terminal });
   if (none) return still({ stdin: "", stdout: "", stderr: "", terminal });
-  const fifos = makeFifos(id, terminal ? "terminal" : "streams", fifoDir || undefined);
+  const fifos = makeFifos(id, pipedStreams(terminal), fifoDir || undefined);
   const { stdin, stdout, stderr } = fifos;
   return owning(lentStdio({ stdin, stdout, stderr, terminal }, detachKeys), () => fifos[Symbol.dispose]());
 }

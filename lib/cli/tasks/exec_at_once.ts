@@ -14,7 +14,12 @@ export async function execAtOnce(
   args: readonly string[],
 ): Promise<number | undefined> {
   const keys = parseDetachKeys(flags.text(detachKeysFlag.name));
-  const own = { env: flags.list("env"), cwd: flags.text("cwd"), user: flags.text("user") };
+  const own = {
+    env: flags.list("env"),
+    cwd: flags.text("cwd"),
+    user: flags.text("user"),
+    noInput: hasNoInput(),
+  };
   const news = daemon.stub(ExecsDefinition).run({ ...name, args: [...args], ...own }, { brief: true });
   const told = news[Symbol.asyncIterator]();
   const first = told.next();
@@ -28,4 +33,13 @@ export async function execAtOnce(
     throw error;
   }
   return await stay(daemon, name, (await first).value!.made!, told, keys);
+}
+
+/** What is /dev/null for us is that for the process: no pipe, and no word of its end. */
+function hasNoInput(): boolean {
+  try {
+    return Deno.readLinkSync("/proc/self/fd/0") === "/dev/null";
+  } catch {
+    return false;
+  }
 }

@@ -12,7 +12,15 @@ import { overBoth } from "./both.ts";
 
 const fails = (code: Code) => (error: unknown) => isError(error, code);
 const scope = { namespace: "default" };
-const plain: RunRequest = { containerId: "box", execId: "", args: ["true"], env: [], cwd: "", user: "" };
+const plain: RunRequest = {
+  containerId: "box",
+  execId: "",
+  args: ["true"],
+  env: [],
+  cwd: "",
+  user: "",
+  noInput: false,
+};
 
 /** What is told up to the end of the process, and its output. */
 async function course(news: AsyncIterator<RunResponse>) {
@@ -63,6 +71,9 @@ Deno.test("an exec tells of its pipes, its start and its end, and is deleted whe
     await news.return!();
     await until("it is deleted", () => isGone("one"));
     await until("its pipes are removed", async () => !await there(made.stdout));
+
+    const mute = await course(run({ execId: "mute", args: ["readlink", "/proc/self/fd/0"], noInput: true }));
+    assert.deepEqual([mute.made.stdin, mute.output[0]], ["", "/dev/null\n"]);
 
     const cat = run({ execId: "two", args: ["cat"] });
     const { made: its } = (await cat.next()).value!;

@@ -156,6 +156,9 @@ Deno.test("an exec that has ended leaves its name to the next, and its code to w
     // What a child of it still writes belongs to its output.
     const late = "(sleep 3; echo late) & echo early";
     assert.equal(await ok(daemon, "tasks", "exec", "host", "sh", "-c", late), "early\nlate\n");
+    const input = ["tasks", "exec", "host", "readlink", "/proc/self/fd/0"];
+    assert.equal(await ok(daemon, ...input), "/dev/null\n", "nothing is nothing in there");
+    assert.match((await daemon.ctr(input, { stdin: "" })).stdout, /^pipe:/);
     const words = await daemon.ctr(["tasks", "exec", "host", "cat"], { stdin: "a word\n" });
     assert.deepEqual([words.code, words.stdout], [0, "a word\n"]);
     await until(

@@ -20,6 +20,8 @@ export interface RunRequest {
   cwd: string;
   /** Who is to be looked up in the container's files: the container's if empty. */
   user: string;
+  /** It gets /dev/null to read from. */
+  noInput: boolean;
 }
 
 /** In this order. */
@@ -35,7 +37,7 @@ export interface RunResponse {
   ended?: number | undefined;
 }
 
-/** Paths of named pipes that root may open. */
+/** Paths of named pipes that root may open; stdin's is empty where there is no input. */
 export interface Pipes {
   stdin: string;
   stdout: string;
@@ -48,7 +50,7 @@ export interface CloseInputRequest {
 }
 
 function createBaseRunRequest(): RunRequest {
-  return { containerId: "", execId: "", args: [], env: [], cwd: "", user: "" };
+  return { containerId: "", execId: "", args: [], env: [], cwd: "", user: "", noInput: false };
 }
 
 export const RunRequest: MessageFns<RunRequest> = {
@@ -70,6 +72,9 @@ export const RunRequest: MessageFns<RunRequest> = {
     }
     if (message.user !== "") {
       writer.uint32(50).string(message.user);
+    }
+    if (message.noInput !== false) {
+      writer.uint32(56).bool(message.noInput);
     }
     return writer;
   },
@@ -133,6 +138,14 @@ export const RunRequest: MessageFns<RunRequest> = {
             }
 
             message.user = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.noInput = reader.bool();
             continue;
           }
         }
