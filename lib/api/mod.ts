@@ -7,6 +7,7 @@ import { ContainersDefinition as ContainersV1Containers } from "./services/conta
 import { ContentDefinition as ContentV1Content } from "./services/content/v1/content.ts";
 import { DiffDefinition as DiffV1Diff } from "./services/diff/v1/diff.ts";
 import { EventsDefinition as EventsV1Events } from "./services/events/v1/events.ts";
+import { ExecsDefinition as ExecsV1Execs } from "./services/execs/v1/execs.ts";
 import { ImagesDefinition as ImagesV1Images } from "./services/images/v1/images.ts";
 import { IntrospectionDefinition as IntrospectionV1Introspection } from "./services/introspection/v1/introspection.ts";
 import { LaunchDefinition as LaunchV1Launch } from "./services/launch/v1/launch.ts";
@@ -33,6 +34,7 @@ export {
   ContentV1Content,
   DiffV1Diff,
   EventsV1Events,
+  ExecsV1Execs,
   ImagesV1Images,
   IntrospectionV1Introspection,
   LaunchV1Launch,
@@ -60,6 +62,7 @@ export const allDefinitions = [
   ContentV1Content,
   DiffV1Diff,
   EventsV1Events,
+  ExecsV1Execs,
   ImagesV1Images,
   IntrospectionV1Introspection,
   LaunchV1Launch,

@@ -84,7 +84,7 @@ class FoundOutChannel implements Channel {
 
   #stream({ requestStream }: MethodDefinition, light: Call, settled: () => Promise<Call>): Call {
     const stream = async function* (this: FoundOutChannel, request: unknown, options?: CallOptions) {
-      if (!this.#settled && this.#answered && !requestStream) {
+      if (!this.#settled && (this.#answered || options?.brief) && !requestStream) {
         try {
           yield* light(request, options) as AsyncIterable<unknown>;
           return;

@@ -4,9 +4,9 @@
  * The daemon's shim and the client meet in named pipes. Their ends are opened before the process is created
  * and given up when it is gone, so that neither side waits for one that never comes.
  */
-import { type Fifos, makeFifos, releaseFifos, type Streams } from "./fifos.ts";
+import { type Fifos, makeFifos, pipedStreams, releaseFifos, type Streams } from "../sys/fifo.ts";
 
-export type { Streams } from "./fifos.ts";
+export type { Streams } from "../sys/fifo.ts";
 
 /** Streams that are set up for one process. */
 export interface OpenIo extends Streams, AsyncDisposable {
@@ -53,8 +53,8 @@ export interface Pipes {
 /** Streams of the caller's. */
 export function pipedIo(pipes: Pipes): Io {
   return {
-    open: async (id, terminal) =>
-      copying(await makeFifos(id, terminal ? "terminal" : "streams"), pipes, terminal),
+    open: (id, terminal) =>
+      Promise.try(() => copying(makeFifos(id, pipedStreams(terminal)), pipes, terminal)),
   };
 }
 
@@ -126,9 +126,10 @@ function copying(fifos: Fifos, pipes: Pipes, terminal: boolean): OpenIo {
       copyIn(stdin, pipes.stdin).then(closeInput).catch(() => {});
     },
     drained: async () => void await Promise.all(outputs),
-    async [Symbol.asyncDispose]() {
+    [Symbol.asyncDispose]() {
       releaseFifos(fifos);
-      await fifos[Symbol.asyncDispose]();
+      fifos[Symbol.dispose]();
+      return Promise.resolve();
     },
   };
 }

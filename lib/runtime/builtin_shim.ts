@@ -1,7 +1,8 @@
 /** Our own shim: one process for all tasks, found by its socket, started when it isn't there. */
-import { TaskDefinition } from "../api/runtime/task/v3/shim.ts";
+import { type ExecProcessRequest, TaskDefinition } from "../api/runtime/task/v3/shim.ts";
+import { type ExecResponse, ShimDefinition } from "../api/shim/v1/shim.ts";
 import { Code, isError } from "../errors.ts";
-import type { Channel } from "../rpc/service.ts";
+import type { CallOptions, Channel } from "../rpc/service.ts";
 import { connectTtrpc } from "../rpc/ttrpc/client.ts";
 import type { SelfCommand } from "../sys/mod.ts";
 import { shimSocket, spawnShim } from "../shim/mod.ts";
@@ -56,6 +57,21 @@ export class BuiltinShim implements ShimKind {
         // A shim that is being killed still takes connections for a moment.
         await new Promise((resolve) => setTimeout(resolve, RETRY_DELAY));
       }
+    }
+  }
+
+  async *exec(
+    { namespace }: TaskPlace,
+    request: ExecProcessRequest,
+    options: CallOptions,
+  ): AsyncGenerator<ExecResponse> {
+    const connected = this.#connected();
+    const stub = (await connected).stub(ShimDefinition, { namespace });
+    try {
+      yield* stub.exec(request, { ...options, brief: true });
+    } catch (error) {
+      if (isError(error, Code.Unavailable)) this.#drop(connected);
+      throw error;
     }
   }
 

@@ -1,6 +1,7 @@
 /** Tasks, as the daemon sees them. */
 export { removeBundle } from "./bundle.ts";
 export type { Checkpoints } from "./checkpoints.ts";
+export { type ExecRooms, runExec } from "./exec.ts";
 export { type Launch, type LaunchRequest, type LaunchStores, prepareLaunch } from "./launch.ts";
 export { Restarter, type RestarterOptions } from "./restarter.ts";
 export { runtimeInfo } from "./runtime_info.ts";

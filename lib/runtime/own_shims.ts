@@ -3,7 +3,10 @@
  * cgroup in which its shim is to be, and be counted).
  */
 import { createHash } from "node:crypto";
+import type { ExecProcessRequest } from "../api/runtime/task/v3/shim.ts";
+import type { ExecResponse } from "../api/shim/v1/shim.ts";
 import { notFound } from "../errors.ts";
+import type { CallOptions } from "../rpc/service.ts";
 import { OWN_SHIM } from "../shim/mod.ts";
 import { BuiltinShim, type BuiltinShimOptions } from "./builtin_shim.ts";
 import type { ShimKind, TaskPlace, TaskStub } from "./shim.ts";
@@ -62,9 +65,11 @@ export class OwnShims implements ShimKind {
     request: (stub: TaskStub) => Promise<R>,
     options?: { repeat?: boolean },
   ): Promise<R> {
-    const own = this.#shims.get(task.bundle);
-    if (!own) throw notFound(`the shim of task ${task.id} is gone`);
-    return await own.shim.call(task, request, options);
+    return await this.#of(task).call(task, request, options);
+  }
+
+  exec(task: TaskPlace, request: ExecProcessRequest, options: CallOptions): AsyncIterable<ExecResponse> {
+    return this.#of(task).exec(task, request, options);
   }
 
   /** Ends the shim of a task, if it has one of its own, and removes what was its. */
@@ -82,6 +87,12 @@ export class OwnShims implements ShimKind {
     const all = [...this.#shims.values()];
     this.#shims.clear();
     await Promise.all(all.map(({ shim }) => shim[Symbol.asyncDispose]()));
+  }
+
+  #of(task: TaskPlace): BuiltinShim {
+    const own = this.#shims.get(task.bundle);
+    if (!own) throw notFound(`the shim of task ${task.id} is gone`);
+    return own.shim;
   }
 
   #add(task: TaskPlace, { state, cgroup }: OwnShim): BuiltinShim {

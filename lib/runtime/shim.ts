@@ -1,6 +1,7 @@
 /** How the task manager sees a shim: somebody who serves containerd's task service for a container. */
-import type { TaskDefinition } from "../api/runtime/task/v3/shim.ts";
-import type { Stub } from "../rpc/service.ts";
+import type { ExecProcessRequest, TaskDefinition } from "../api/runtime/task/v3/shim.ts";
+import type { ExecResponse } from "../api/shim/v1/shim.ts";
+import type { CallOptions, Stub } from "../rpc/service.ts";
 
 /** The task service of a shim. */
 export type TaskStub = Stub<typeof TaskDefinition>;
@@ -15,6 +16,8 @@ export interface ShimKind extends AsyncDisposable {
     request: (stub: TaskStub) => Promise<R>,
     options?: { repeat?: boolean },
   ): Promise<R>;
+  /** Adds an exec and starts it by one call, which shims of other programs don't have. */
+  exec?(task: TaskPlace, request: ExecProcessRequest, options: CallOptions): AsyncIterable<ExecResponse>;
 }
 
 /** Whose task it is, and where. */

@@ -9,6 +9,7 @@ import type { Container } from "../api/services/containers/v1/containers.ts";
 import type * as api from "../api/services/tasks/v1/tasks.ts";
 import type { StateResponse } from "../api/runtime/task/v3/shim.ts";
 import { TaskDelete, TaskExit } from "../api/events/task.ts";
+import type { ExecResponse } from "../api/shim/v1/shim.ts";
 import type { Descriptor } from "../api/types/descriptor.ts";
 import {
   alreadyExists,
@@ -26,6 +27,7 @@ import { anyOf } from "../rpc/any.ts";
 import type { CallOptions } from "../rpc/service.ts";
 import type { Scope } from "../scope.ts";
 import { bundlePath, listBundles, makeBundle, removeBundle } from "./bundle.ts";
+import { execCourse } from "./exec_course.ts";
 import type { LostTask } from "./external_shims.ts";
 import { type Checkpoints, storeCheckpoint, unpackCheckpoint } from "./checkpoints.ts";
 import { mountUnknown } from "./mapped_rootfs.ts";
@@ -194,6 +196,19 @@ export class TaskManager implements AsyncDisposable {
     { signal }: TaskCallOptions = {},
   ): Promise<void> {
     await this.#call(this.#find(scope, id), (stub) => stub.exec({ id, ...request }, { signal }));
+  }
+
+  /** Adds an exec and starts it; tells of its start and its end. One that can't be started is not there any more. */
+  async *run(
+    scope: Scope,
+    { containerId: id, ...request }: api.ExecProcessRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<ExecResponse> {
+    const task = this.#find(scope, id);
+    const exec = task.shim.exec?.bind(task.shim);
+    const call = <R>(ask: (stub: TaskStub) => Promise<R>, options?: { repeat?: boolean }) =>
+      this.#call(task, ask, options);
+    yield* execCourse({ task, exec, call }, { id, ...request }, signal);
   }
 
   /** Waits for the end of a process. */

@@ -3,6 +3,7 @@ export { containersService } from "./containers.ts";
 export { contentService } from "./content.ts";
 export { diffService } from "./diff.ts";
 export { eventsService } from "./events.ts";
+export { execsService } from "./execs.ts";
 export { healthService } from "./health.ts";
 export { imagesService } from "./images.ts";
 export { type Identity, introspectionService } from "./introspection.ts";

@@ -4,6 +4,7 @@ import { requireNamespace } from "../rpc/context.ts";
 import { type Service, service } from "../rpc/service.ts";
 import { serveTtrpc } from "../rpc/ttrpc/server.ts";
 import { shimSocket } from "./arguments.ts";
+import { runExec } from "./run_exec.ts";
 import { taskServices } from "./service.ts";
 import type { Shim } from "./shim.ts";
 
@@ -22,6 +23,15 @@ export class Sockets {
       ...taskServices(this.#shim),
       service(ShimDefinition, {
         serve: async (request) => ({ socket: await this.serve(request.namespace) }),
+        exec: (request, context) => {
+          const { namespace } = requireNamespace(context);
+          return runExec(
+            this.#shim,
+            this.#shim.containers.get(namespace, request.id),
+            request,
+            context.signal,
+          );
+        },
       }),
     ]);
   }

@@ -1,4 +1,4 @@
-/** Named pipes. */
+/** Named pipes between a client and the shim, in directories that only their user can enter. */
 import { check, cstring, libc } from "./libc.ts";
 
 const c = libc({ mkfifo: { parameters: ["buffer", "u32"], result: "i32" } });
@@ -16,6 +16,56 @@ export interface StreamPaths {
 }
 
 const names = ["stdin", "stdout", "stderr"] as const;
+
+/** Where a process's streams go, and whether they are a terminal's. */
+export interface Streams extends StreamPaths {
+  readonly terminal: boolean;
+}
+
+/** The streams that have pipes, with a terminal and without. */
+export const pipedStreams = (terminal: boolean): readonly (typeof names[number])[] =>
+  terminal ? ["stdin", "stdout"] : names;
+
+/** The pipes of one process. With a terminal it has none for stderr: its output is one stream. */
+export interface Fifos extends StreamPaths, Disposable {}
+
+/** Makes the pipes of the process `id` for some of its streams below `parent`; disposing removes them. */
+export function makeFifos(id: string, streams: readonly (typeof names[number])[], parent?: string): Fifos {
+  const base = parent || fifoParent();
+  // Not handed to a thread: that takes longer than what it would do.
+  Deno.mkdirSync(base, { recursive: true, mode: 0o700 });
+  const dir = Deno.makeTempDirSync({ dir: base });
+  const remove = () => unlessGone(() => Deno.removeSync(dir, { recursive: true }));
+  const make = (name: typeof names[number]) => {
+    if (!streams.includes(name)) return "";
+    const path = `${dir}/${id}-${name}`;
+    makeFifo(path, 0o600);
+    return path;
+  };
+  try {
+    return {
+      stdin: make("stdin"),
+      stdout: make("stdout"),
+      stderr: make("stderr"),
+      // The shim takes the client for gone when nobody reads any more, and may have removed them.
+      [Symbol.dispose]: remove,
+    };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+/** Ends waits for a shim that never came: whoever opens a FIFO both ways satisfies either side, and at once. */
+export function releaseFifos({ stdin, stdout, stderr }: StreamPaths): void {
+  for (const path of [stdin, stdout, stderr].filter(Boolean)) {
+    unlessGone(() => Deno.openSync(path, { read: true, write: true }).close());
+  }
+}
+
+/** Where FIFOs are made unless said. */
+export const fifoParent = () =>
+  Deno.uid() === 0 ? "/run/longshore/fifo" : `${Deno.env.get("XDG_RUNTIME_DIR") ?? "/tmp"}/longshore-fifo`;
 
 /**
  * Removes the pipes of the process `id` that is gone, where they are as clients of containerd make them

@@ -17,6 +17,12 @@ interface Chunk {
   readonly exports: string[];
 }
 
+/** The source files of a command that main.ts loads for it: before it can begin, and when it has something to wait for. */
+export interface Loaded {
+  readonly first: readonly string[];
+  readonly later?: readonly string[];
+}
+
 /** Where a chunk's exports are now. */
 interface Place {
   readonly file: string;
@@ -28,19 +34,19 @@ interface Place {
  * Up to so many bytes of code are loaded by commands that don't need them rather than in a file of their own: loading
  * one takes a millisecond, and what is in it twenty microseconds a KiB.
  */
-const small = 25 << 10;
+const small = 16 << 10;
 
 const staticImport = /^import (?:\{([^}]*)\} from )?"(\.[^"]+)";$/gm;
 const lateImport = /\bimportLate\("(\.[^"]+)"\)/g;
 
 /**
- * Joins in the bundle `out`, whose entry point is main.js; `commands` names the source files that a frequent
- * command loads beside it, relative to the repository.
+ * Joins in the bundle `out`, whose entry point is main.js, what frequent commands load; their source files are below
+ * `dir` of the repository.
  */
-export async function joinChunks(out: string, commands: readonly (readonly string[])[]): Promise<void> {
+export async function joinChunks(out: string, commands: readonly Loaded[], dir: string): Promise<void> {
   const chunks = await readChunks(out);
   takeStart(chunks.get("main.js")!);
-  const groups = fold(group(chunks, commands), chunks);
+  const groups = fold(group(chunks, commands, dir), chunks);
   const places = placesOf(groups);
   const temporary = await Deno.makeTempDir({ dir: dirname(out) });
   try {
@@ -114,29 +120,56 @@ function listed(names: string): { inner: string; outer: string }[] {
   });
 }
 
-/** Names of chunks by the commands that load them: first those that all do, among which is main.js. */
-function group(chunks: Map<string, Chunk>, commands: readonly (readonly string[])[]): string[][] {
-  const users = new Map<string, number[]>();
-  commands.forEach((sources, command) => {
-    const loaded = closure(["main.js", ...sources.map((source) => chunkOf(source, chunks))], chunks);
-    for (const name of loaded) users.set(name, [...users.get(name) ?? [], command]);
-  });
-  const groups = new Map<string, string[]>();
-  for (const [name, by] of users) groups.set(by.join(), [...groups.get(by.join()) ?? [], name]);
-  return [...groups].sort(([a], [b]) => b.split(",").length - a.split(",").length).map(([, names]) => names);
+/** Chunks that are loaded together. */
+interface Group {
+  readonly members: string[];
+  /** Whether there is time to load it. */
+  readonly later: boolean;
 }
 
-/** Moves groups too small for a file of their own into the first, if all that they need is there. */
-function fold([first = [], ...rest]: string[][], chunks: Map<string, Chunk>): string[][] {
-  const kept: string[][] = [];
-  for (const members of rest) {
-    const size = members.reduce((sum, name) => sum + chunks.get(name)!.text.length, 0);
-    const needed = closure(members, chunks);
-    const together = [...needed].every((name) => first.includes(name) || members.includes(name));
-    if (size < small && together) first.push(...members);
-    else kept.push(members);
+/**
+ * Chunks by the commands that load them: first those that all do, among which is main.js. What a command loads later
+ * counts as loaded at first where more commands do that.
+ */
+function group(chunks: Map<string, Chunk>, commands: readonly Loaded[], dir: string): Group[] {
+  const chunksOf = (sources: readonly string[]) =>
+    sources.map((source) => chunkOf(`${dir}/${source}`, chunks));
+  const loads = commands.map(({ first, later = [] }) => {
+    const needed = closure(["main.js", ...chunksOf(first)], chunks);
+    return { needed, later: closure(chunksOf(later), chunks).difference(needed) };
+  });
+  const groups = Map.groupBy([...chunks.keys()], (name) => {
+    const first = loads.filter(({ needed }) => needed.has(name));
+    const later = loads.filter(({ later }) => later.has(name));
+    const mark = later.length > 0 && later.length >= first.length ? "later " : "";
+    return mark + loads.flatMap((load, n) => first.includes(load) || later.includes(load) ? [n] : []).join();
+  });
+  groups.delete("");
+  return [...groups].sort(([a], [b]) => b.split(",").length - a.split(",").length)
+    .map(([by, members]) => ({ members, later: by.startsWith("later") }));
+}
+
+/**
+ * Moves groups too small for a file of their own to where all that they need is: into the first, or into one that they
+ * load anyway. Those that are loaded later become one.
+ */
+function fold([first, ...rest]: Group[], chunks: Map<string, Chunk>): string[][] {
+  const together = first?.members ?? [];
+  const waiting: string[] = [];
+  const files = [together, waiting];
+  const lengthOf = (members: readonly string[]) =>
+    members.reduce((sum, name) => sum + chunks.get(name)!.text.length, 0);
+  for (const { members, later } of rest) {
+    const needed = closure(members, chunks).difference(new Set([...together, ...members]));
+    const home = later
+      ? waiting
+      : needed.size === 0
+      ? together
+      : files.find((file) => file !== waiting && needed.isSubsetOf(new Set(file)));
+    if (home && lengthOf(members) < small) home.push(...members);
+    else files.push(members);
   }
-  return [first, ...kept];
+  return files.filter(({ length }) => length > 0);
 }
 
 function closure(names: readonly string[], chunks: Map<string, Chunk>): Set<string> {

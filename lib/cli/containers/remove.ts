@@ -2,7 +2,7 @@
 import { ContainersDefinition } from "../../api/services/containers/v1/containers.ts";
 import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
 import { type Process, Status } from "../../api/types/task/task.ts";
-import { removeFifos } from "../../client/fifos.ts";
+import { removeFifos } from "../../sys/fifo.ts";
 import { Code, failedPrecondition, isError, messageOf } from "../../errors.ts";
 import type { Daemon } from "../connect.ts";
 import { complain } from "../output/print.ts";

@@ -1,11 +1,9 @@
 /** Staying with a process until it ends: its stdio, its terminal, the signals we get. */
-import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
 import { Code, isError, messageOf, unavailable } from "../../errors.ts";
 import type { Daemon } from "../connect.ts";
 import { printError } from "../output/print.ts";
 import { parseSignal } from "./signals.ts";
 import type { Stdio } from "./stdio.ts";
-import { lendTerminal } from "./terminal.ts";
 
 /** A process of a container; without `execId` its first. */
 export interface ProcessName {
@@ -13,34 +11,34 @@ export interface ProcessName {
   readonly execId: string;
 }
 
-/** Passes input's end on to the process: the shim holds the pipe open until it is told. */
-export function copyStdio(daemon: Daemon, stdio: Stdio, name: ProcessName): void {
-  // A terminal has no end: whoever attaches to it later types on.
-  const closeInput = async () => void await daemon.stub(TasksDefinition).closeIO({ ...name, stdin: true });
-  stdio.copy(stdio.terminal ? () => Promise.resolve() : closeInput);
+/** What becomes of a process. */
+export interface Course {
+  /** For one that the daemon has not heard of yet: when it has. */
+  readonly made?: Promise<unknown>;
+  /** Asks for its exit code, before its start. */
+  ended(): Promise<number>;
+  /** Starts it; one that runs already needs none. */
+  start(): Promise<unknown>;
 }
 
 /**
- * Lends the process our terminal, starts it (`start`; one that runs already needs none), and waits for its end: its
- * exit code. "detached" if the user leaves it before, by keys or by hanging up: it goes on then, and its streams are
+ * Lends the process our terminal, starts it, and waits for its end: its exit code. "detached" if the user leaves it before, by keys or by hanging up: it goes on then, and its streams are
  * kept. So they are when the daemon is lost, which is Unavailable, and when nobody reads our output any more, which is
  * Deno's BrokenPipe: the process gets the signal that it would get in a pipeline.
- *
- * `made` is for a process that the daemon has not heard of yet when this begins.
  */
 export async function follow(
   daemon: Daemon,
   stdio: Stdio,
   name: ProcessName,
-  start: () => Promise<unknown>,
-  made?: Promise<unknown>,
+  { made, ended, start }: Course,
 ): Promise<number | "detached"> {
   made?.catch(() => {});
   // Before the start: what it says first must find the terminal as it is later. Where no keys go to it, ours stays.
-  using _terminal = hasOurTerminal(stdio) ? await lendTerminal(daemon, name) : undefined;
+  using _terminal = hasOurTerminal(stdio) ? await lend(daemon, name) : undefined;
   using signals = forwardSignals(daemon, stdio, name);
   await made;
-  const exited = exitOf(daemon, name);
+  const exited = ended();
+  exited.catch(() => {});
   await start();
   try {
     const outcome = await Promise.race([exited, stdio.detached, stdio.broken, signals.hungUp]);
@@ -76,11 +74,10 @@ function goesOn({ globals }: Daemon, { containerId, execId }: ProcessName): stri
   return `${what} goes on; back to it: ctr ${namespace}tasks attach ${exec}${containerId}`;
 }
 
-/** The exit code of a process, when it ends. Asked before it is started: a short one is gone soon. */
-function exitOf(daemon: Daemon, name: ProcessName): Promise<number> {
-  const asked = daemon.stub(TasksDefinition).wait(name).then(({ exitStatus }) => exitStatus);
-  asked.catch(() => {});
-  return asked;
+/** Loaded by those that have one. */
+async function lend(daemon: Daemon, name: ProcessName): Promise<Disposable> {
+  const { lendTerminal } = await import("./terminal.ts");
+  return await lendTerminal(daemon, name);
 }
 
 const forwarded = ["SIGINT", "SIGTERM", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
@@ -106,6 +103,8 @@ function forwardSignals(daemon: Daemon, stdio: Stdio, name: ProcessName): Signal
 
 /** A process that has ended, or not begun, can't be signalled; that a daemon is gone is told by the wait. */
 async function send(daemon: Daemon, name: ProcessName, signal: number): Promise<void> {
+  // Few processes get one.
+  const { TasksDefinition } = await import("../../api/services/tasks/v1/tasks.ts");
   try {
     await daemon.stub(TasksDefinition).kill({ ...name, signal });
   } catch (error) {

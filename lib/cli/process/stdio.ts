@@ -1,5 +1,5 @@
 /** The stdio of a process: copied between this command and the shim. */
-import { type Fifos, makeFifos, releaseFifos, removeFifos, type Streams } from "../../client/fifos.ts";
+import { makeFifos, pipedStreams, releaseFifos, removeFifos, type Streams } from "../../sys/fifo.ts";
 import { copyIn, copyOut } from "./copy.ts";
 import { DetachKeys } from "./detach_keys.ts";
 
@@ -16,7 +16,7 @@ export interface StdioOptions {
 }
 
 /** Streams that are being copied. */
-export interface Stdio extends Streams, AsyncDisposable {
+export interface Stdio extends Streams {
   /** Begins copying; `onEnd` is called when standard input has ended. Call it before the process is created. */
   copy(onEnd: () => Promise<void>): void;
   /** When all output has been copied. */
@@ -25,45 +25,36 @@ export interface Stdio extends Streams, AsyncDisposable {
   readonly detached: Promise<"detached">;
   /** Rejects when our own output breaks: nobody reads it any more. */
   readonly broken: Promise<never>;
-  /** From now on disposing leaves the pipes where they are, for whoever attaches next. */
+  /** From now on the pipes stay where they are, for whoever attaches next. */
   keep(): void;
 }
 
+/** Streams whose pipes are removed by disposing, unless they are kept. */
+export interface OwnStdio extends Stdio, Disposable {}
+
 /** Stdio as the options say. */
-export async function openStdio(options: StdioOptions): Promise<Stdio> {
+export function openStdio(options: StdioOptions): OwnStdio {
   const { id, terminal, none, logUri, fifoDir, detachKeys } = options;
   if (logUri) return still({ stdin: "", stdout: logUri, stderr: terminal ? "" : logUri, terminal });
   if (none) return still({ stdin: "", stdout: "", stderr: "", terminal });
-  const fifos = await makeFifos(id, terminal ? "terminal" : "streams", fifoDir || undefined);
-  return copying(fifos, terminal, new DetachKeys(detachKeys));
+  const fifos = makeFifos(id, pipedStreams(terminal), fifoDir || undefined);
+  const { stdin, stdout, stderr } = fifos;
+  return owning(lentStdio({ stdin, stdout, stderr, terminal }, detachKeys), () => fifos[Symbol.dispose]());
 }
 
 /** The stdio of a process that runs already; its FIFOs go with it. */
-export function attachStdio(id: string, streams: Streams, detachKeys: Uint8Array<ArrayBuffer>): Stdio {
-  const fifos = { ...streams, [Symbol.asyncDispose]: () => Promise.resolve(removeFifos(id, streams)) };
-  return copying(fifos, streams.terminal, new DetachKeys(detachKeys));
+export function attachStdio(id: string, streams: Streams, detachKeys: Uint8Array<ArrayBuffer>): OwnStdio {
+  return owning(lentStdio(streams, detachKeys), () => removeFifos(id, streams));
 }
 
-/** Streams with which this command has nothing to do. */
-function still(streams: Streams): Stdio {
-  return {
-    ...streams,
-    copy() {},
-    drained: () => Promise.resolve(),
-    detached: new Promise(() => {}),
-    broken: new Promise(() => {}),
-    keep() {},
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  };
-}
-
-function copying(fifos: Fifos, terminal: boolean, keys: DetachKeys): Stdio {
-  const { stdin, stdout, stderr } = fifos;
+/** The stdio of a process whose FIFOs are somebody else's. */
+export function lentStdio(streams: Streams, detachKeys: Uint8Array<ArrayBuffer>): Stdio {
+  const { stdin, stdout, stderr, terminal } = streams;
+  const keys = new DetachKeys(detachKeys);
   const outputs: Promise<void>[] = [];
   const { promise: detached, resolve: detach } = Promise.withResolvers<"detached">();
   const { promise: broken, reject: breakOff } = Promise.withResolvers<never>();
   broken.catch(() => {});
-  let kept = false;
   return {
     stdin,
     stdout,
@@ -71,7 +62,7 @@ function copying(fifos: Fifos, terminal: boolean, keys: DetachKeys): Stdio {
     terminal,
     detached,
     broken,
-    keep: () => kept = true,
+    keep() {},
     copy(onEnd) {
       outputs.push(copyOut(stdout, "stdout"));
       if (stderr) outputs.push(copyOut(stderr, "stderr"));
@@ -79,10 +70,32 @@ function copying(fifos: Fifos, terminal: boolean, keys: DetachKeys): Stdio {
       if (stdin) copyIn(stdin, keys).then((end) => end ? detach(end) : onEnd()).catch(() => {});
     },
     drained: async () => void await Promise.all(outputs),
-    async [Symbol.asyncDispose]() {
+  };
+}
+
+/** Removes the FIFOs in the end; whoever still waits to open one is let go before. */
+function owning(stdio: Stdio, remove: () => void): OwnStdio {
+  let kept = false;
+  return {
+    ...stdio,
+    keep: () => kept = true,
+    [Symbol.dispose]() {
       if (kept) return;
-      releaseFifos(fifos);
-      await fifos[Symbol.asyncDispose]();
+      releaseFifos(stdio);
+      remove();
     },
+  };
+}
+
+/** Streams with which this command has nothing to do. */
+function still(streams: Streams): OwnStdio {
+  return {
+    ...streams,
+    copy() {},
+    drained: () => Promise.resolve(),
+    detached: new Promise(() => {}),
+    broken: new Promise(() => {}),
+    keep() {},
+    [Symbol.dispose]() {},
   };
 }

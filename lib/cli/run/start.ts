@@ -9,8 +9,9 @@ import type { Call } from "../command.ts";
 import type { Daemon } from "../connect.ts";
 import { complain } from "../output/print.ts";
 import { detachKeysFlag, parseDetachKeys } from "../process/detach_keys.ts";
-import { copyStdio, follow, sayDetached } from "../process/follow.ts";
+import { follow, sayDetached } from "../process/follow.ts";
 import { openStdio } from "../process/stdio.ts";
+import { closeInput, exitOf } from "../process/task_calls.ts";
 import { fit } from "../process/terminal.ts";
 import { attachIfWanted } from "./network.ts";
 
@@ -50,7 +51,7 @@ export async function startTask(
   const tasks = daemon.stub(TasksDefinition);
   const name = { containerId: id, execId: "" };
   const detach = flags.on("detach");
-  await using stdio = await openStdio({
+  using stdio = openStdio({
     id,
     terminal,
     none: detach || flags.on("null-io"),
@@ -58,7 +59,7 @@ export async function startTask(
     fifoDir: flags.text("fifo-dir"),
     detachKeys: parseDetachKeys(flags.text(detachKeysFlag.name)),
   });
-  copyStdio(daemon, stdio, name);
+  stdio.copy(closeInput(daemon, stdio, name));
   const { stdin, stdout, stderr } = stdio;
   const request = { containerId: id, rootfs, stdin, stdout, stderr, terminal, checkpoint, options };
   const created = tasks.create(request);
@@ -82,7 +83,7 @@ export async function startTask(
     await start();
     return { code: 0, runs: true };
   }
-  const outcome = await follow(daemon, stdio, name, start);
+  const outcome = await follow(daemon, stdio, name, { ended: () => exitOf(daemon, name), start });
   if (outcome === "detached") {
     sayDetached(daemon, name, flags.on("rm") ? "; it is not removed at its end" : "");
     return { code: 0, runs: true };

@@ -5,8 +5,9 @@ import { required } from "../arguments.ts";
 import { type Call, usageError } from "../command.ts";
 import { connect, type Daemon } from "../connect.ts";
 import { detachKeysFlag, parseDetachKeys } from "../process/detach_keys.ts";
-import { copyStdio, follow, type ProcessName, sayDetached } from "../process/follow.ts";
+import { follow, type ProcessName, sayDetached } from "../process/follow.ts";
 import { attachStdio } from "../process/stdio.ts";
+import { closeInput, exitOf } from "../process/task_calls.ts";
 import { redraw } from "../process/terminal.ts";
 import { loadTask } from "./load.ts";
 
@@ -23,12 +24,11 @@ export async function run(call: Call): Promise<number> {
     );
   }
   const name = { containerId, execId };
-  await using stdio = attachStdio(execId || containerId, process, keys);
+  using stdio = attachStdio(execId || containerId, process, keys);
   // Whoever has only piped something in leaves the input open for the next.
-  if (Deno.stdin.isTerminal()) copyStdio(daemon, stdio, name);
-  else stdio.copy(() => Promise.resolve());
-  const begin = () => process.terminal ? redraw(daemon, name) : Promise.resolve();
-  const outcome = await follow(daemon, stdio, name, begin);
+  stdio.copy(Deno.stdin.isTerminal() ? closeInput(daemon, stdio, name) : () => Promise.resolve());
+  const start = () => process.terminal ? redraw(daemon, name) : Promise.resolve();
+  const outcome = await follow(daemon, stdio, name, { ended: () => exitOf(daemon, name), start });
   if (outcome === "detached") {
     sayDetached(daemon, name);
     return 0;

@@ -1,80 +1,22 @@
 /** `ctr tasks exec` */
-import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
-import { Code, isError } from "../../errors.ts";
-import { lookUpUser, mergeEnv, processUrl } from "../../oci/mod.ts";
 import { requiredTwo } from "../arguments.ts";
 import type { Call, Flags } from "../command.ts";
-import { connect, type Daemon } from "../connect.ts";
-import { detachKeysFlag, parseDetachKeys } from "../process/detach_keys.ts";
-import { copyStdio, follow, type ProcessName, sayDetached } from "../process/follow.ts";
-import { parseExact } from "../process/json.ts";
-import { openStdio, type Stdio } from "../process/stdio.ts";
-import { ownSize } from "../process/terminal.ts";
-import { writePid } from "../run/start.ts";
-import { loadTask } from "./load.ts";
+import { connect } from "../connect.ts";
+import { execAtOnce } from "./exec_at_once.ts";
 
 export async function run(call: Call): Promise<number> {
   const [containerId, ...args] = requiredTwo(call, "a container id", "a command");
-  const { flags } = call;
-  const execId = flags.text("exec-id") || "exec-" + crypto.randomUUID().slice(0, 8);
+  const execId = call.flags.text("exec-id") || "exec-" + crypto.randomUUID().slice(0, 8);
+  const name = { containerId, execId };
   await using daemon = await connect(call);
-  const { container, process } = await loadTask(daemon, containerId);
-  const spec = parseExact(new TextDecoder().decode(container.spec?.value)).process;
-  spec.args = args;
-  spec.terminal = flags.on("tty");
-  if (flags.text("cwd")) spec.cwd = flags.text("cwd");
-  if (flags.text("user")) spec.user = await lookUpUser(`/proc/${process.pid}/root`, flags.text("user"));
-  spec.env = mergeEnv(spec.env ?? [], flags.list("env"));
-  const size = flags.on("tty") && !flags.on("detach") ? await ownSize() : undefined;
-  if (size) spec.consoleSize = size;
-  await using stdio = await openStdio({
-    id: execId,
-    terminal: spec.terminal,
-    none: flags.on("detach"),
-    logUri: flags.text("log-uri"),
-    fifoDir: flags.text("fifo-dir"),
-    detachKeys: parseDetachKeys(flags.text(detachKeysFlag.name)),
-  });
-  return await execute(daemon, { containerId, execId }, stdio, spec, flags);
+  const code = isPlain(call.flags) ? await execAtOnce(daemon, call, name, args) : undefined;
+  if (code !== undefined) return code;
+  const { execByCalls } = await import("./exec_by_calls.ts");
+  return await execByCalls(daemon, call, name, args);
 }
 
-async function execute(daemon: Daemon, name: ProcessName, stdio: Stdio, spec: unknown, flags: Flags) {
-  const tasks = daemon.stub(TasksDefinition);
-  const { stdin, stdout, stderr, terminal } = stdio;
-  const value = new TextEncoder().encode(JSON.stringify(spec));
-  copyStdio(daemon, stdio, name);
-  const added = tasks.exec({
-    ...name,
-    stdin,
-    stdout,
-    stderr,
-    terminal,
-    spec: { typeUrl: processUrl, value },
-  });
-  const start = async () => {
-    try {
-      const { pid } = await tasks.start(name);
-      if (flags.text("pid-file")) await writePid(flags.text("pid-file"), pid);
-    } catch (error) {
-      await tasks.deleteProcess(name).catch(() => {});
-      throw error;
-    }
-  };
-  if (flags.on("detach")) {
-    await added;
-    await start();
-    return 0;
-  }
-  const outcome = await follow(daemon, stdio, name, start, added);
-  if (outcome === "detached") {
-    sayDetached(daemon, name);
-    return 0;
-  }
-  await tasks.deleteProcess(name).catch(unlessGone);
-  return outcome;
-}
-
-/** Somebody who has attached may have deleted it first; so has the end of its container. */
-function unlessGone(error: unknown): void {
-  if (!isError(error, Code.NotFound)) throw error;
+/** Whether our own streams are copied, by pipes that the daemon makes: they are root's. */
+function isPlain(flags: Flags): boolean {
+  const others = ["log-uri", "fifo-dir", "pid-file"].some((name) => flags.text(name));
+  return !flags.on("tty") && !flags.on("detach") && !others && Deno.uid() === 0;
 }

@@ -1,7 +1,7 @@
 /** `ctr tasks rm` */
 import { TasksDefinition } from "../../api/services/tasks/v1/tasks.ts";
 import { Status } from "../../api/types/task/task.ts";
-import { removeFifos } from "../../client/fifos.ts";
+import { removeFifos } from "../../sys/fifo.ts";
 import { Code, failedPrecondition, isError } from "../../errors.ts";
 import { required } from "../arguments.ts";
 import type { Call } from "../command.ts";

@@ -1,5 +1,5 @@
 /** What containers have left outside of the state directory: processes, cgroups, FIFOs of clients that died. */
-import { fifoParent } from "../../client/fifos.ts";
+import { fifoParent } from "../../sys/mod.ts";
 import { entriesOf, type Finding, readText } from "./finding.ts";
 import { bundlesOf, isOf } from "./leftovers.ts";
 import type { Known } from "./orphans.ts";

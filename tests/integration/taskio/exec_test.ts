@@ -142,3 +142,27 @@ Deno.test("an exec gets no more than its container has: capabilities, descriptor
     }
     assert.match(await fails(daemon, "run", "--rm", "--cwd", "/proc/self/fd/7", image, "x", "pwd"), /fd\/7/);
   }));
+
+Deno.test("an exec that has ended leaves its name to the next, and its code to whoever waits", () =>
+  withDaemon(async (daemon, image) => {
+    await ok(daemon, "run", "-d", image, "host", "sleep", "1000");
+    for (let n = 0; n < 20; n++) {
+      const script = `echo out ${n}; echo err ${n} >&2; exit ${n}`;
+      const { code, stdout, stderr } = await daemon.ctr(
+        ["tasks", "exec", "--exec-id", "same", "host", "sh", "-c", script],
+      );
+      assert.deepEqual([code, stdout, stderr], [n, `out ${n}\n`, `err ${n}\n`]);
+    }
+    // What a child of it still writes belongs to its output.
+    const late = "(sleep 3; echo late) & echo early";
+    assert.equal(await ok(daemon, "tasks", "exec", "host", "sh", "-c", late), "early\nlate\n");
+    const input = ["tasks", "exec", "host", "readlink", "/proc/self/fd/0"];
+    assert.equal(await ok(daemon, ...input), "/dev/null\n", "nothing is nothing in there");
+    assert.match((await daemon.ctr(input, { stdin: "" })).stdout, /^pipe:/);
+    const words = await daemon.ctr(["tasks", "exec", "host", "cat"], { stdin: "a word\n" });
+    assert.deepEqual([words.code, words.stdout], [0, "a word\n"]);
+    await until(
+      "none is left",
+      async () => !(await ok(daemon, "tasks", "ps", "host")).includes("exec_id"),
+    );
+  }));

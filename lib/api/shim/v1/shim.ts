@@ -3,8 +3,9 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { ExecProcessRequest } from "../../runtime/task/v3/shim.ts";
 
-/** Our own shim's service beside containerd's, for the executable that containerd runs to start it. */
+/** Our own shim's service beside containerd's: for the executable that containerd runs to start it, and for our daemon. */
 
 export interface ServeRequest {
   namespace: string;
@@ -13,6 +14,16 @@ export interface ServeRequest {
 export interface ServeResponse {
   /** Path of the socket. */
   socket: string;
+}
+
+/** In this order. */
+export interface ExecResponse {
+  /** Its process id. */
+  started?:
+    | number
+    | undefined;
+  /** Its exit code. */
+  ended?: number | undefined;
 }
 
 function createBaseServeRequest(): ServeRequest {
@@ -107,6 +118,63 @@ export const ServeResponse: MessageFns<ServeResponse> = {
   },
 };
 
+function createBaseExecResponse(): ExecResponse {
+  return { started: undefined, ended: undefined };
+}
+
+export const ExecResponse: MessageFns<ExecResponse> = {
+  encode(message: ExecResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.started !== undefined) {
+      writer.uint32(8).uint32(message.started);
+    }
+    if (message.ended !== undefined) {
+      writer.uint32(16).uint32(message.ended);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.started = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.ended = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 export type ShimDefinition = typeof ShimDefinition;
 export const ShimDefinition = {
   name: "Shim",
@@ -119,6 +187,18 @@ export const ShimDefinition = {
       requestStream: false,
       responseType: ServeResponse as typeof ServeResponse,
       responseStream: false,
+      options: {},
+    },
+    /**
+     * Adds a process to a container and starts it, and tells of its start and of its end. One that can't be started is
+     * not there any more; one that has ended is to be deleted as others are.
+     */
+    exec: {
+      name: "Exec",
+      requestType: ExecProcessRequest as typeof ExecProcessRequest,
+      requestStream: false,
+      responseType: ExecResponse as typeof ExecResponse,
+      responseStream: true,
       options: {},
     },
   },
