@@ -6,8 +6,17 @@
  * milliseconds of each command are saved by moving it where it belongs, once.
  */
 
-/** Empties the logs, if there is something in them; who can't leaves it to the next command. */
-export async function tidyCompiled(): Promise<void> {
+let tidied: Promise<void> | undefined;
+
+/**
+ * Empties the logs, if there is something in them; who can't leaves it to the next command. Done once, before the end
+ * by a command that has to wait anyway.
+ */
+export function tidyCompiled(): Promise<void> {
+  return tidied ??= tidy();
+}
+
+async function tidy(): Promise<void> {
   const dir = Deno.env.get("DENO_DIR");
   if (!dir || !Deno.env.has("CTR_EXECUTABLE")) return;
   try {

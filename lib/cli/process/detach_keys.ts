@@ -8,9 +8,12 @@ export const detachKeysFlag: Flag = {
   usage: 'keys that leave it running: letters and ctrl-LETTER, by commas; "" for none',
   default: "ctrl-p,ctrl-q",
 };
+const usualKeys = Uint8Array.of(16, 17);
 
 /** The bytes of `ctrl-p,ctrl-q`: letters stand for themselves, `ctrl-` goes before a-z and @ [ \ ] ^ _. */
 export function parseDetachKeys(text: string): Uint8Array<ArrayBuffer> {
+  // Nearly always: no time for regular expressions.
+  if (text === detachKeysFlag.default) return usualKeys;
   const keys = text === "" ? [] : text.split(",");
   return new Uint8Array(keys.map((key) => {
     const control = /^ctrl-([a-z@[\\\]^_])$/i.exec(key)?.[1];

@@ -22,9 +22,10 @@ export interface Course {
 }
 
 /**
- * Lends the process our terminal, starts it, and waits for its end: its exit code. "detached" if the user leaves it before, by keys or by hanging up: it goes on then, and its streams are
- * kept. So they are when the daemon is lost, which is Unavailable, and when nobody reads our output any more, which is
- * Deno's BrokenPipe: the process gets the signal that it would get in a pipeline.
+ * Lends the process our terminal, starts it, and waits for its end: its exit code. "detached" if the user leaves it
+ * before, by keys or by hanging up: it goes on then, and its streams are kept. So they are when the daemon is lost,
+ * which is Unavailable, and when nobody reads our output any more, which is Deno's BrokenPipe: the process gets the
+ * signal that it would get in a pipeline.
  */
 export async function follow(
   daemon: Daemon,

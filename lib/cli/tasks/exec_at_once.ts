@@ -2,6 +2,7 @@
 import { ExecsDefinition } from "../../api/services/execs/v1/execs.ts";
 import { Code, isError } from "../../errors.ts";
 import type { Call } from "../command.ts";
+import { tidyCompiled } from "../compiled.ts";
 import type { Daemon } from "../connect.ts";
 import { detachKeysFlag, parseDetachKeys } from "../process/detach_keys.ts";
 import type { ProcessName } from "../process/follow.ts";
@@ -24,8 +25,9 @@ export async function execAtOnce(
   const told = news[Symbol.asyncIterator]();
   const first = told.next();
   first.catch(() => {});
-  // Loaded while the daemon is at it.
+  // While the daemon is at it.
   const { stay } = await import("./stay.ts");
+  await tidyCompiled();
   try {
     await first;
   } catch (error) {

@@ -20,9 +20,9 @@ export async function stay(
     return (await news.next()).value!.ended!;
   };
   const outcome = await follow(daemon, stdio, name, { start: () => started, ended });
-  // By that the daemon hears that the process may be deleted, if it has ended.
-  await news.return?.();
+  // By the connection's end the daemon hears that the process may be deleted.
   if (outcome !== "detached") return outcome;
+  await news.return?.();
   sayDetached(daemon, name);
   return 0;
 }
