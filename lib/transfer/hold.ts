@@ -6,6 +6,8 @@ import type { Scope } from "../scope.ts";
 
 const hour = 3_600_000;
 const lifetime = 24 * hour;
+/** How long a disk that was too full to delete a lease is given, in milliseconds. */
+const pause = 1000;
 
 /** A scope with a lease: its own, or one made for a transfer, which `end` deletes. */
 export interface Held {
@@ -23,6 +25,7 @@ export class Holds {
   readonly #shared = new Map<string, { sharers: number; ready: Promise<void> }>();
   /** Leases that could not be deleted when their transfer ended, on a full disk say. */
   readonly #left = new Map<string, { scope: Scope; id: string }>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(leases: LeaseStore) {
     this.#leases = leases;
@@ -53,7 +56,7 @@ export class Holds {
     return { scope: { ...scope, lease: id }, end };
   }
 
-  /** What can't be deleted now is tried again with the next transfer, and lapses after a day. */
+  /** What can't be deleted now is tried again soon; should the daemon die before, it lapses after a day. */
   async #deleteLeft(): Promise<void> {
     for (const [key, { scope, id }] of this.#left) {
       this.#left.delete(key);
@@ -63,9 +66,20 @@ export class Holds {
       } catch (error) {
         if (isError(error, Code.NotFound)) continue;
         this.#left.set(key, { scope, id });
+        this.#deleteLeftLater();
         return;
       }
     }
+  }
+
+  #deleteLeftLater(): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.#deleteLeft();
+    }, pause);
+    // A daemon that ends does not wait for it.
+    Deno.unrefTimer(this.#timer);
   }
 
   /** Makes the lease, in place of one that is about to lapse. It lapses should no daemon live to end it. */
