@@ -1,5 +1,6 @@
 /** Connections of a listener, taken until it is closed. */
 import { messageOf } from "../errors.ts";
+import { ended } from "./running.ts";
 
 /** A server that is running. */
 export interface Server extends AsyncDisposable {
@@ -7,8 +8,32 @@ export interface Server extends AsyncDisposable {
   shutdown(): Promise<void>;
 }
 
+/** A client's connection. */
+interface Served {
+  /** From its first request to the end of its last handler. */
+  serve(): Promise<void>;
+  /** Cancels what it has asked for, and hangs up. */
+  close(): void;
+}
+
+/** Serves every connection of a listener, which is closed in the end. */
+export function serveConnections(listener: Deno.Listener, open: (conn: Deno.Conn) => Served): Server {
+  const connections = new Map<Served, Promise<void>>();
+  const accepting = accept(listener, (conn) => {
+    const connection = open(conn);
+    connections.set(connection, connection.serve().finally(() => connections.delete(connection)));
+  });
+  const shutdown = async () => {
+    listener.close();
+    const ends = [...connections.values()];
+    for (const connection of connections.keys()) connection.close();
+    await ended([accepting, ...ends]);
+  };
+  return { shutdown, [Symbol.asyncDispose]: shutdown };
+}
+
 /** Accepts until the listener is closed. */
-export async function accept(listener: Deno.Listener, take: (conn: Deno.Conn) => void): Promise<void> {
+async function accept(listener: Deno.Listener, take: (conn: Deno.Conn) => void): Promise<void> {
   while (true) {
     try {
       take(await listener.accept());

@@ -1,9 +1,8 @@
 /** A gRPC server: what containerd's clients speak. Source: gRPC over HTTP/2 (PROTOCOL-HTTP2.md of gRPC). */
-import { accept, type Server } from "../accept.ts";
+import { serveConnections, type Server } from "../accept.ts";
 import { Connection } from "../http2/connection.ts";
 import { ErrorCode } from "../http2/frame.ts";
 import type { Stream } from "../http2/stream.ts";
-import { ended } from "../running.ts";
 import type { Service } from "../service.ts";
 import { refusalFields } from "./answer.ts";
 import { Call, type Method } from "./call.ts";
@@ -15,18 +14,7 @@ const mostAbandoned = 1000;
 /** Serves `services` on a listener, which it closes in the end. */
 export function serveGrpc(listener: Deno.Listener, services: readonly Service[]): Server {
   const methods = tableOf(services);
-  const connections = new Map<ServerConnection, Promise<void>>();
-  const accepting = accept(listener, (conn) => {
-    const connection = new ServerConnection(conn, methods);
-    connections.set(connection, connection.serve().finally(() => connections.delete(connection)));
-  });
-  const shutdown = async () => {
-    listener.close();
-    const ends = [...connections.values()];
-    for (const connection of connections.keys()) connection.close();
-    await ended([accepting, ...ends]);
-  };
-  return { shutdown, [Symbol.asyncDispose]: shutdown };
+  return serveConnections(listener, (conn) => new ServerConnection(conn, methods));
 }
 
 function tableOf(services: readonly Service[]): Map<string, Method> {

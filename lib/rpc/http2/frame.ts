@@ -22,11 +22,9 @@ export const Flag = { EndStream: 1, Ack: 1, EndHeaders: 4, Padded: 8, Priority: 
 export const ErrorCode = {
   NoError: 0,
   ProtocolError: 1,
-  InternalError: 2,
   FlowControlError: 3,
   StreamClosed: 5,
   FrameSizeError: 6,
-  RefusedStream: 7,
   Cancel: 8,
   CompressionError: 9,
   EnhanceYourCalm: 11,

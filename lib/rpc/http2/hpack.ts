@@ -29,7 +29,7 @@ const staticTable: readonly Field[] = [
 const overhead = 32;
 
 /** How much a peer may have us remember, unless both have agreed on another size. */
-export const defaultTableSize = 4096;
+const defaultTableSize = 4096;
 
 /** One character a byte, so that texts count as their bytes do. */
 const latin1 = new TextDecoder("latin1");

@@ -1,11 +1,10 @@
 /** A ttrpc server: serves the same services as gRPC does, lightly. */
 import { Request, Response } from "../../api/ttrpc/request.ts";
 import { Code, CtrError, invalidArgument, unimplemented } from "../../errors.ts";
-import { accept, type Server } from "../accept.ts";
+import { serveConnections, type Server } from "../accept.ts";
 import { contextOf, namespaceHeader, ttrpcNamespaceHeader } from "../context.ts";
 import { encode, encodeInPieces } from "../encode.ts";
 import { Queue } from "../queue.ts";
-import { ended } from "../running.ts";
 import type { CallContext, MethodDefinition, Service } from "../service.ts";
 import { statusOf } from "../status.ts";
 import { Flag, type Frame, FrameType, FrameWriter, maxPayload, oversize, readFrames } from "./frame.ts";
@@ -19,18 +18,7 @@ interface Method {
 /** Serves `services` on a listener, which it closes in the end. */
 export function serveTtrpc(listener: Deno.Listener, services: readonly Service[]): Server {
   const methods = tableOf(services);
-  const connections = new Map<ServerConnection, Promise<void>>();
-  const accepting = accept(listener, (conn) => {
-    const connection = new ServerConnection(conn, methods);
-    connections.set(connection, connection.serve().finally(() => connections.delete(connection)));
-  });
-  const shutdown = async () => {
-    listener.close();
-    const ends = [...connections.values()];
-    for (const connection of connections.keys()) connection.close();
-    await ended([accepting, ...ends]);
-  };
-  return { shutdown, [Symbol.asyncDispose]: shutdown };
+  return serveConnections(listener, (conn) => new ServerConnection(conn, methods));
 }
 
 function tableOf(services: readonly Service[]): Map<string, Method> {
