@@ -40,6 +40,15 @@ export async function must(command: string, args: string[], options: CommandOpti
   return stdout;
 }
 
+/**
+ * What a script of the tests prints, as JSON, when it runs in a process of its own: what a process has as a whole (its
+ * children, descriptors, memory, environment) belongs to all tests that run beside each other.
+ */
+export async function runAlone(script: URL, args: string[] = [], options: CommandOptions = {}) {
+  const words = ["run", "-A", "--quiet", "--no-check", script.pathname, ...args];
+  return JSON.parse(await must(Deno.execPath(), words, options));
+}
+
 async function feed(
   stdin: WritableStream<Uint8Array>,
   data: string | Uint8Array<ArrayBuffer>,

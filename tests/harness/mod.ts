@@ -1,7 +1,7 @@
 /** What tests run against: real servers, real images, and a place of their own that leaves nothing behind. */
 export { mountBtrfs } from "./btrfs.ts";
 export { Authority, type Certificate } from "./certificates.ts";
-export { type CommandOptions, must, type Output, run } from "./command.ts";
+export { type CommandOptions, must, type Output, run, runAlone } from "./command.ts";
 export { ForwardProxy } from "./forward_proxy.ts";
 export { Containerd, goCtr, startContainerd } from "./containerd.ts";
 export { busyboxImage, busyboxRootfs, imageOfDirs, type Layout, push, richImage } from "./images.ts";
