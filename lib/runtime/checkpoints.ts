@@ -18,7 +18,8 @@ export interface Checkpoints {
 
 /** A checkpoint that is asked for. */
 interface Asked {
-  readonly place: TaskPlace;
+  /** The daemon's state directory. */
+  readonly state: string;
   readonly spec: Any;
   readonly options: Any | undefined;
   /** Has the shim write a task's processes into a directory. */
@@ -30,7 +31,7 @@ interface Asked {
 export async function storeCheckpoint(
   checkpoints: Checkpoints,
   scope: Scope,
-  { place, spec, options, dump, signal }: Asked,
+  { state, spec, options, dump, signal }: Asked,
 ): Promise<Descriptor[]> {
   const asked = options?.typeUrl ? CheckpointOptions.decode(options.value).imagePath : "";
   if (asked) {
@@ -38,13 +39,32 @@ export async function storeCheckpoint(
     await dump(asked);
     return [];
   }
-  const dir = await Deno.makeTempDir({ dir: place.bundle, prefix: "checkpoint-" });
+  const dir = await makeStage(state);
   try {
     await dump(dir);
     return [await checkpoints.pack(scope, dir, signal), await checkpoints.packSpec(scope, spec)];
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
+}
+
+/**
+ * Not in the bundle: a task that ends with its checkpoint may be deleted, by whoever waits for its end, before what
+ * CRIU wrote is stored.
+ */
+async function makeStage(state: string): Promise<string> {
+  const dir = stages(state);
+  await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
+  return await Deno.makeTempDir({ dir });
+}
+
+const stages = (state: string) => `${state}/checkpoints`;
+
+/** Removes what an earlier daemon left half stored. */
+export async function removeStages(state: string): Promise<void> {
+  await Deno.remove(stages(state), { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
 }
 
 /** Where a task starts from: a directory that its options name, or one in its bundle; empty for from nothing. */

@@ -29,7 +29,7 @@ import type { Scope } from "../scope.ts";
 import { bundlePath, listBundles, makeBundle, removeBundle } from "./bundle.ts";
 import { execCourse } from "./exec_course.ts";
 import type { LostTask } from "./external_shims.ts";
-import { type Checkpoints, storeCheckpoint, unpackCheckpoint } from "./checkpoints.ts";
+import { type Checkpoints, removeStages, storeCheckpoint, unpackCheckpoint } from "./checkpoints.ts";
 import { mountUnknown } from "./mapped_rootfs.ts";
 import { processOf, processOrUnknown } from "./process.ts";
 import type { ShimKind, TaskPlace, TaskStub } from "./shim.ts";
@@ -77,7 +77,9 @@ export class TaskManager implements AsyncDisposable {
 
   /** Finds the tasks of an earlier daemon again, and removes what was left half made. Call before serving. */
   async restore(): Promise<void> {
-    await Promise.all((await listBundles(this.#options.state)).map((place) => this.#restoreOne(place)));
+    const { state } = this.#options;
+    await Promise.all((await listBundles(state)).map((place) => this.#restoreOne(place)));
+    await removeStages(state);
   }
 
   /** Starts the shim ahead of the first task. */
@@ -302,13 +304,8 @@ export class TaskManager implements AsyncDisposable {
     const { spec } = this.#options.containers.get(scope, id);
     const dump = (path: string) =>
       this.#call(place, (stub) => stub.checkpoint({ id, path, options }, { signal }));
-    return await storeCheckpoint(this.#options.checkpoints, scope, {
-      place,
-      spec: spec!,
-      options,
-      dump,
-      signal,
-    });
+    const { state, checkpoints } = this.#options;
+    return await storeCheckpoint(checkpoints, scope, { state, spec: spec!, options, dump, signal });
   }
 
   /** Lets go of the shim, which goes on without this daemon while it has tasks, and ends if it has none. */

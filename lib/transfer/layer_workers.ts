@@ -48,6 +48,8 @@ interface Seat {
 const MOST_WORKERS = 3;
 /** Milliseconds that Workers stay without a job: each takes 15 MB or so, and 20 ms to start. */
 const PATIENCE = 2000;
+/** Milliseconds that Workers have to stop what they do: a call of the kernel, a piece of a layer. */
+const STOPPING = 2000;
 /** Bytes of a layer, as it comes, that are worth a second Worker. */
 const WORTH_SHARING = 2 << 20;
 
@@ -117,14 +119,15 @@ export class LayerWorkers implements AsyncDisposable {
     }
   }
 
-  /** Ends all Workers; jobs that aren't done fail. */
-  close(): Promise<void> {
+  /** Ends all Workers; jobs that aren't done fail. A Worker that is terminated goes on for a moment: each stops before. */
+  async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#dismissal);
-    const reason = new CtrError(Code.Canceled, "layer workers are closing");
-    for (const task of this.#queue.splice(0)) task.done.reject(reason);
-    for (const seat of this.#seats.splice(0)) this.#end(seat, reason);
-    return Promise.resolve();
+    for (const task of this.#queue.splice(0)) task.done.reject(closing());
+    const busy = this.#seats.flatMap(({ task }) => task ?? []);
+    for (const task of busy) this.#stop(task, closing());
+    await within(STOPPING, Promise.allSettled(busy.map(({ done }) => done.promise)));
+    for (const seat of this.#seats.splice(0)) this.#end(seat, closing());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -199,7 +202,7 @@ export class LayerWorkers implements AsyncDisposable {
     seat.task = undefined;
     settle(
       task,
-      reply.type === "done" ? Promise.resolve(reply.result) : Promise.reject(failure(task, reply)),
+      reply.type === "done" ? Promise.resolve(reply.result) : Promise.reject(this.#failure(task, reply)),
     );
     this.#next();
   }
@@ -217,21 +220,35 @@ export class LayerWorkers implements AsyncDisposable {
     if (task) lose(task, reason);
   }
 
+  #failure({ options: { signal } }: Task, reply: Failure) {
+    if (signal?.aborted) return signal.reason;
+    return this.#closed ? closing() : errorOf(reply);
+  }
+
   #abort(task: Task) {
+    const { reason } = task.options.signal!;
     const queued = this.#queue.indexOf(task);
-    if (queued >= 0) {
-      this.#queue.splice(queued, 1);
-      task.done.reject(task.options.signal!.reason);
-      return;
-    }
+    if (queued < 0) return this.#stop(task, reason);
+    this.#queue.splice(queued, 1);
+    task.done.reject(reason);
+  }
+
+  /** Has a Worker stop what it does; its reply settles the task. */
+  #stop(task: Task, reason: unknown) {
     this.#seats.find((seat) => seat.task === task)?.worker.postMessage({ type: "abort" });
     // A half that waits for the other doesn't hear that.
-    if (task.second) loseHalf(task.job, task.options.signal!.reason);
+    if (task.second) loseHalf(task.job, reason);
   }
 }
 
-const failure = ({ options: { signal } }: Task, reply: Failure) =>
-  signal?.aborted ? signal.reason : errorOf(reply);
+const closing = () => new CtrError(Code.Canceled, "layer workers are closing");
+
+async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  const time = Promise.withResolvers<void>();
+  const timer = setTimeout(time.resolve, milliseconds);
+  await Promise.race([work, time.promise]);
+  clearTimeout(timer);
+}
 
 /** Gives a task's outcome, and of one with two halves that of both. */
 function settle(task: Task, outcome: Promise<Result>) {

@@ -2,6 +2,7 @@
 export { mountBtrfs } from "./btrfs.ts";
 export { Authority, type Certificate } from "./certificates.ts";
 export { type CommandOptions, must, type Output, run, runAlone } from "./command.ts";
+export { Docker, type DockerOptions, haveDocker } from "./docker.ts";
 export { ForwardProxy } from "./forward_proxy.ts";
 export { Containerd, goCtr, startContainerd } from "./containerd.ts";
 export { busyboxImage, busyboxRootfs, imageOfDirs, type Layout, push, richImage } from "./images.ts";

@@ -204,15 +204,23 @@ Deno.test("an abort ends both halves wherever they are, and nothing is written a
   assert.equal((await bench.outcome(layer, shared)).result?.entries, 40_000);
 });
 
-Deno.test("a pool that is closed ends both halves", async () => {
-  await using bench = await Bench.make();
+Deno.test("a pool that is closed ends both halves, and nothing is written any more", async () => {
   const layer = makeTar(Array.from({ length: 40_000 }, (_, n) => ({ name: `${n}`, body: "x" })));
-  const failed = assert.rejects(bench.workers.run(await bench.job(layer)), /closing/);
-  await new Promise((resolve) => setTimeout(resolve, 150));
-  assert.equal(bench.workers.size, 2);
-  await bench.workers.close();
-  await failed;
-  assert.equal(bench.workers.size, 0);
+  for (const after of [0, 50, 150, 250]) {
+    await using bench = await Bench.make();
+    await bench.outcome(good, shared);
+    const job = await bench.job(layer);
+    const failed = assert.rejects(bench.workers.run(job), /closing/);
+    await new Promise((resolve) => setTimeout(resolve, after));
+    assert.equal(bench.workers.size, 2);
+    await bench.workers.close();
+    const count = () => [...Deno.readDirSync(job.target.dir)].length;
+    const before = count();
+    await failed;
+    assert.equal(bench.workers.size, 0);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(count(), before);
+  }
 });
 
 Deno.test("a shared layer that waits for its bytes takes nobody's place", async () => {

@@ -179,6 +179,43 @@ Deno.test(
   },
 );
 
+Deno.test(
+  {
+    name:
+      "whoever deletes a task as soon as it has ended, as dockerd does, takes nothing from its checkpoint",
+    ignore,
+  },
+  async () => {
+    await withDaemon(async ({ daemon, image: name, namespace, ours }) => {
+      await using client = await Client.connect(daemon.address, { namespace });
+      // So much memory that it isn't stored yet when the task has ended.
+      const large = ["sh", "-c", `x=$(head -c 30000000 /dev/urandom | base64); ${counter[2]}`];
+      await using container = await client.newContainer("first", {
+        image: await client.image(name),
+        args: large,
+      });
+      const task = await container.newTask();
+      await task.start();
+      await countTo(ours, "first", 1);
+      const checkpoint = container.checkpoint("example.com/kept:4", {
+        task: { exit: true },
+        image: true,
+        rw: true,
+      });
+      await task.wait();
+      await task.delete();
+      await checkpoint;
+      const { container: restored, task: from } = await client.restore("second", "example.com/kept:4", {
+        rw: true,
+      });
+      await using second = restored;
+      await using again = await second.newTask(undefined, { checkpoint: from });
+      await again.start();
+      assert.ok(await count(ours, "second") >= 1);
+    });
+  },
+);
+
 const refusals: Record<string, { args: (image: string) => string[]; says: RegExp }> = {
   "an image that is none": {
     args: (image) => ["containers", "restore", "--live", "x", image],

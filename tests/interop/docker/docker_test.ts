@@ -1,0 +1,265 @@
+/** Docker on our daemon in place of containerd: what its users do, with its own images and with ours. */
+import assert from "node:assert/strict";
+import {
+  busyboxRootfs,
+  Docker,
+  type DockerOptions,
+  haveDocker,
+  type Longshore,
+  mountsBelow,
+  Scratch,
+  startLongshore,
+  startRegistry,
+  UserTerminal,
+} from "../../harness/mod.ts";
+import { pathWithCriu } from "../../harness/criu.ts";
+import { findLeaks } from "../../harness/leaks.ts";
+
+const ignore = !haveDocker();
+const criu = pathWithCriu();
+const quiet = ["run", "--network", "none"];
+
+/** Docker on our daemon, with the image `box`; nothing of its containers may be left at the end. */
+async function withDocker(
+  options: DockerOptions,
+  work: (given: { docker: Docker; daemon: Longshore; scratch: Scratch }) => Promise<void>,
+): Promise<void> {
+  await using scratch = await Scratch.make("shm");
+  let [state, cgroup] = ["", ""];
+  {
+    await using daemon = await startLongshore({ where: "shm", env: criu ? { PATH: criu } : {} });
+    state = daemon.state;
+    await using docker = await Docker.start(daemon.address, options);
+    cgroup = docker.cgroup;
+    await busyboxRootfs(scratch.join("box"));
+    await docker.importDir(scratch.join("box"), "box");
+    await work({ docker, daemon, scratch });
+    await removeContainers(docker);
+    assert.equal((await daemon.ctr(["-n", "moby", "containers", "ls", "-q"])).stdout, "");
+    assert.deepEqual(mountsBelow(`${state}/tasks`), []);
+  }
+  assert.deepEqual(await findLeaks({ path: state, cgroup }), []);
+}
+
+async function removeContainers(docker: Docker): Promise<void> {
+  const ids = (await docker.must("ps", "-aq")).split("\n").filter(Boolean);
+  if (ids.length) await docker.must("rm", "-f", ...ids);
+}
+
+const stateOf = (docker: Docker, id: string) =>
+  docker.must("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}}", id);
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  for (let n = 0; n < 400; n++) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`never: ${what}`);
+}
+
+for (const images of ["docker", "containerd"] as const) {
+  const whose = images === "docker" ? "its own images" : "our daemon's images";
+  Deno.test(
+    { name: `docker with ${whose} runs, execs, pauses, limits, stops and restarts`, ignore },
+    async (t) => {
+      await withDocker({ images }, async ({ docker }) => {
+        await t.step("run: output, input, exit codes, what isn't there", async () => {
+          assert.equal(await docker.must(...quiet, "--rm", "box", "echo", "hello"), "hello");
+          const cat = await docker.run([...quiet, "--rm", "-i", "box", "cat"], { stdin: "from outside" });
+          assert.equal(cat.stdout, "from outside");
+          assert.equal((await docker.run([...quiet, "--rm", "box", "sh", "-c", "exit 3"])).code, 3);
+          const missing = await docker.run([...quiet, "--rm", "box", "nosuch"]);
+          assert.equal(missing.code, 127);
+          assert.match(missing.stderr, /exec: "nosuch": executable file not found in \$PATH/);
+        });
+        await t.step("run: users, limits, what is read-only", async () => {
+          const flags = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
+          const more = ["--pids-limit", "10", "--ulimit", "nofile=50:60", "--user", "alice"];
+          const script = "id -u; id -G; ulimit -n; echo >/a || echo read-only; grep CapBnd /proc/self/status";
+          const told = await docker.must(...quiet, "--rm", ...flags, ...more, "box", "sh", "-c", script);
+          assert.deepEqual(told.split("\n"), [
+            "1000",
+            "1000 29 44",
+            "50",
+            "read-only",
+            "CapBnd:\t0000000000000000",
+          ]);
+        });
+        await t.step("exec, top, stats, pause, update, stop, start, kill", async () => {
+          await docker.must(...quiet, "-d", "--name", "web", "box", "sleep", "1000");
+          assert.match(await docker.must("exec", "web", "ps"), /1 root +.*sleep 1000/);
+          assert.equal((await docker.run(["exec", "-i", "web", "sh", "-c", "exit 4"])).code, 4);
+          assert.match(await docker.must("top", "web"), /sleep 1000/);
+          assert.match(await docker.must("stats", "--no-stream", "web"), /web .* [1-9][\d.]*[KM]iB \/ /);
+          await docker.must("pause", "web");
+          assert.match(await docker.must("ps"), /\(Paused\)/);
+          await docker.must("unpause", "web");
+          await docker.must("update", "--memory", "64m", "--memory-swap", "128m", "web");
+          await docker.must("stop", "--time", "1", "web");
+          assert.equal(await stateOf(docker, "web"), "exited 137 false");
+          await docker.must("start", "web");
+          await docker.must("kill", "web");
+          await until("it has been killed", async () => await stateOf(docker, "web") === "exited 137 false");
+          await docker.must("rm", "web");
+        });
+        await t.step("a kill for want of memory is told", async () => {
+          const grow = "x=aaaaaaaa; while :; do x=$x$x; done";
+          const { code } = await docker.run([
+            ...quiet,
+            "--name",
+            "fat",
+            "-m",
+            "20m",
+            "box",
+            "sh",
+            "-c",
+            grow,
+          ]);
+          assert.equal(code, 137);
+          assert.equal(await stateOf(docker, "fat"), "exited 137 true");
+        });
+        await t.step("a restart policy", async () => {
+          const policy = ["--restart", "on-failure:2"];
+          await docker.must(
+            ...quiet,
+            "-d",
+            "--name",
+            "again",
+            ...policy,
+            "box",
+            "sh",
+            "-c",
+            "echo run; exit 1",
+          );
+          const count = ["inspect", "--format", "{{.RestartCount}} {{.State.Status}}", "again"];
+          await until("it was started three times", async () => await docker.must(...count) === "2 exited");
+          assert.equal(await docker.must("logs", "again"), "run\nrun\nrun");
+        });
+        await t.step("a terminal", async () => {
+          await using user = new UserTerminal({ width: 70, height: 20 });
+          user.run(...docker.words(...quiet, "--rm", "-it", "box", "sh"));
+          await user.sees("/ # ");
+          user.type("stty size; exit 5\n");
+          await user.sees(/20 70\r\n/);
+          assert.equal(await user.ended(), 5);
+        });
+        await t.step("commit", async () => {
+          await docker.must(...quiet, "--name", "changed", "box", "sh", "-c", "echo x >/tmp/x; rm /bin/vi");
+          await docker.must("commit", "changed", "other");
+          assert.equal(
+            await docker.must(...quiet, "--rm", "other", "sh", "-c", "ls /tmp; [ -e /bin/vi ] || echo gone"),
+            "x\ngone",
+          );
+        });
+      });
+    },
+  );
+}
+
+const dockerfile = `
+FROM box AS one
+RUN mkdir /d && echo built >/d/x && touch /gone
+RUN rm /gone && ls / >/d/list
+FROM one
+COPY file /file
+CMD ["cat", "/file", "/d/x", "/d/list"]
+`;
+
+Deno.test(
+  { name: "BuildKit builds on our daemon; push, pull, save and load go through it", ignore },
+  async () => {
+    await using registry = await startRegistry({ where: "shm" });
+    await withDocker({ images: "containerd" }, async ({ docker, daemon, scratch }) => {
+      const context = scratch.join("context");
+      await Deno.mkdir(context);
+      await Deno.writeTextFile(`${context}/Dockerfile`, dockerfile);
+      await Deno.writeTextFile(`${context}/file`, "content\n");
+      const name = `${registry.host}/built:1`;
+      await docker.must("build", "--network", "none", "--tag", name, context);
+      const shows = async () => {
+        const lines = (await docker.must(...quiet, "--rm", name)).split("\n");
+        assert.deepEqual(lines.slice(0, 2), ["content", "built"]);
+        assert.ok(
+          lines.includes("file") === false && lines.includes("d") && !lines.includes("gone"),
+          lines.join(" "),
+        );
+      };
+      await shows();
+      await docker.must("push", name);
+      await docker.must("rmi", name);
+      await docker.must("pull", name);
+      await shows();
+      const archive = scratch.join("saved.tar");
+      await docker.must("save", "--output", archive, name);
+      await docker.must("rmi", name);
+      await docker.must("load", "--input", archive);
+      await shows();
+      // The same image for our own users.
+      const ours = await daemon.ctr(["-n", "moby", "run", "--rm", name, "ours"]);
+      assert.match(ours.stdout, /^content\nbuilt\n/);
+      assert.match(
+        (await daemon.ctr(["-n", "moby", "images", "check", `name==${name}`])).stdout,
+        / complete /,
+      );
+    });
+  },
+);
+
+Deno.test({ name: "docker's containers outlive our daemon and dockerd", ignore }, async () => {
+  await withDocker({ images: "containerd" }, async ({ docker, daemon }) => {
+    const tick = "n=0; while :; do n=$((n+1)); echo $n; sleep 0.1; done";
+    await docker.must(...quiet, "-d", "--name", "ticks", "box", "sh", "-c", tick);
+    await docker.must(
+      ...quiet,
+      "-d",
+      "--name",
+      "ends",
+      "box",
+      "sh",
+      "-c",
+      "while [ ! -e /end ]; do sleep 0.1; done; exit 7",
+    );
+    const last = async () => Number((await docker.must("logs", "--tail", "1", "ticks")) || 0);
+    const ticks = async () => {
+      const before = await last();
+      await until("it ticks on", async () => await last() > before);
+    };
+    await ticks();
+    await daemon.crash();
+    await daemon.restart();
+    await ticks();
+    // Go's gRPC tries again after a second.
+    await until("dockerd has found the new daemon", async () => {
+      const { code, stdout } = await docker.run(["exec", "ticks", "echo", "in"]);
+      return code === 0 && stdout === "in\n";
+    });
+    assert.equal(await docker.must(...quiet, "--rm", "box", "echo", "new"), "new");
+    await docker.must("exec", "ends", "touch", "/end");
+    await until("its end is told", async () => await stateOf(docker, "ends") === "exited 7 false");
+    await docker.must("start", "ends");
+    await docker.crash();
+    await ticks();
+    assert.equal(await docker.must("exec", "ticks", "echo", "in"), "in");
+    await docker.must("stop", "--time", "1", "ticks");
+    assert.equal(await stateOf(docker, "ticks"), "exited 137 false");
+  });
+});
+
+Deno.test(
+  { name: "docker's checkpoints: a container goes on where it was", ignore: ignore || !criu },
+  async () => {
+    await withDocker({ images: "docker" }, async ({ docker }) => {
+      const tick = "n=0; while :; do n=$((n+1)); echo $n; sleep 0.1; done";
+      await docker.must(...quiet, "-d", "--name", "ticks", "box", "sh", "-c", tick);
+      const numbers = async () => (await docker.must("logs", "ticks")).split("\n").map(Number);
+      await until("it ticks", async () => (await numbers()).length > 3);
+      await docker.must("checkpoint", "create", "ticks", "one");
+      await until("it has ended", async () => await stateOf(docker, "ticks") === "exited 137 false");
+      const before = (await numbers()).at(-1)!;
+      await docker.must("start", "--checkpoint", "one", "ticks");
+      await until("it goes on", async () => (await numbers()).at(-1)! > before + 2);
+      const all = await numbers();
+      assert.deepEqual(all, all.map((_, n) => n + 1), "it counted on, and nothing is lost");
+    });
+  },
+);
