@@ -29,6 +29,15 @@ unpack() { # OFFSET SIZE NAME COMMAND...: runs COMMAND on the data and then name
 put_runtime() { cat >"$1/result" && [ "$(wc -c <"$1/result")" = @RUNTIME_BYTES@ ] && chmod 0700 "$1/result"; }
 put_program() { mkdir "$1/result" && tar -xf - -C "$1/result" && [ -f "$1/result/main.js" ]; }
 
+forget_unused() { # What earlier versions unpacked, nobody has used for a week, and nobody runs now.
+  for old in "$cache"/ctr-* "$cache"/deno-*; do
+    used=$old
+    [ -d "$old" ] && used=$old/main.js
+    [ "$(find "$used" -prune -atime +7 2>/dev/null)" ] || continue
+    grep -qsF "$old" /proc/[0-9]*/cmdline || rm -rf "$old"
+  done
+}
+
 if [ ! -x "$cache/deno-$runtime" ] || [ ! -f "$cache/ctr-$program/main.js" ]; then
   umask_before=$(umask)
   umask 077
@@ -36,6 +45,7 @@ if [ ! -x "$cache/deno-$runtime" ] || [ ! -f "$cache/ctr-$program/main.js" ]; th
   [ -O "$cache" ] && [ ! -L "$cache" ] && chmod 0700 "$cache" || die "$cache belongs to somebody else"
   [ -x "$cache/deno-$runtime" ] || unpack "$runtime_at" "$runtime_size" "deno-$runtime" put_runtime
   [ -f "$cache/ctr-$program/main.js" ] || unpack "$program_at" "$program_size" "ctr-$program" put_program
+  forget_unused
   umask "$umask_before"
 fi
 [ -O "$cache" ] && [ ! -L "$cache" ] && [ -O "$cache/deno-$runtime" ] && [ -O "$cache/ctr-$program" ] ||

@@ -50,6 +50,33 @@ Deno.test("ten first runs at once unpack one cache", async () => {
   assert.deepEqual(names.sort(), ["ctr", "deno"]);
 });
 
+Deno.test("a new version removes what earlier ones unpacked, if it is neither used nor running", async () => {
+  await using scratch = await Scratch.make("shm");
+  const cache = scratch.join("cache");
+  const env = { CTR_CACHE: cache };
+  await Deno.mkdir(cache, { mode: 0o700 });
+  for (const name of ["ctr-old", "ctr-recent", "ctr-running"]) {
+    await Deno.mkdir(`${cache}/${name}`);
+    await Deno.writeTextFile(`${cache}/${name}/main.js`, "");
+  }
+  await Deno.writeTextFile(`${cache}/deno-old`, "");
+  const running = new Deno.Command("sh", { args: ["-c", "sleep 60; :", `${cache}/ctr-running/main.js`] })
+    .spawn();
+  try {
+    const longAgo = new Date(Date.now() - 9 * 86_400_000);
+    for (const name of ["ctr-old/main.js", "ctr-running/main.js", "deno-old"]) {
+      await Deno.utime(`${cache}/${name}`, longAgo, longAgo);
+    }
+    await must(ctrPath, ["--version"], { env });
+  } finally {
+    running.kill("SIGKILL");
+    await running.status;
+  }
+  const left = [...Deno.readDirSync(cache)].map(({ name }) => name).sort();
+  assert.deepEqual(left.filter((name) => name.length < 20), ["ctr-recent", "ctr-running"]);
+  assert.equal(left.length, 4);
+});
+
 Deno.test("frequent commands load few files, all of them compiled by an earlier run", async () => {
   await using scratch = await Scratch.make("shm");
   const env = { CTR_CACHE: scratch.join("cache"), DENO_LOG: "debug" };
