@@ -26,6 +26,7 @@ export function remove(shim: Shim, container: Container, process: Process): Prom
 
 async function removeExec(container: Container, process: Process): Promise<void> {
   refuseRunning(process);
+  if (process.status === Status.STOPPED) await process.ended;
   await process.stdio?.drain(DRAIN);
   process.stdio?.[Symbol.dispose]();
   container.execs.delete(process.execId);
@@ -42,7 +43,7 @@ async function removeContainer(shim: Shim, container: Container): Promise<void> 
     // It never ran, so it has not failed either.
     init.exitCode = 0;
   }
-  for (const process of execs.values()) {
+  for (const process of [init, ...execs.values()]) {
     if (process.status !== Status.CREATED) await process.ended;
   }
   faultPoint("shim.delete");

@@ -4,6 +4,7 @@ import { faultPoint } from "../fault.ts";
 import { kill } from "../sys/mod.ts";
 import { processesIn, readFootprint } from "./cgroup.ts";
 import type { Container, Process, Starting } from "./container.ts";
+import { TO_BE_READ } from "./output.ts";
 import type { Ended } from "./reaper.ts";
 import { publish, type Shim } from "./shim.ts";
 import { Topic } from "./topics.ts";
@@ -22,14 +23,33 @@ export function exited(shim: Shim, container: Container, process: Process, ended
   process.exitCode = ended.code;
   process.exitedAt = ended.at;
   if (process === container.init && !container.facts.ownPids) void killAll(container);
-  publish(shim, container, Topic.exit, {
-    containerId: container.id,
-    id: process.execId || container.id,
-    pid: process.pid,
-    exitStatus: ended.code,
-    exitedAt: ended.at,
+  whenRead(process, () => {
+    publish(shim, container, Topic.exit, {
+      containerId: container.id,
+      id: process.execId || container.id,
+      pid: process.pid,
+      exitStatus: ended.code,
+      exitedAt: ended.at,
+    });
+    process.end();
   });
-  process.end();
+}
+
+/**
+ * Clients of containerd that hear of an exit give up pipes that they have not finished opening (Go's opens them aside, on
+ * a thread that has to be scheduled for it), and what is in them with that. A reader who is there but does not read must
+ * not hide the exit, though.
+ */
+export function whenRead(
+  { stdio }: { readonly stdio?: { readonly unread: boolean } },
+  tell: () => void,
+): void {
+  const end = performance.now() + TO_BE_READ;
+  const look = () => {
+    if (stdio?.unread && performance.now() < end) setTimeout(look, 1);
+    else tell();
+  };
+  look();
 }
 
 /** Tells something of a process: now, or after its start event, if that is still to come. */

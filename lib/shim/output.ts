@@ -26,6 +26,8 @@ import { JsonOutput, parseJsonLog } from "./json_log.ts";
 /** Milliseconds that a full FIFO, or one at its end, waits for a reader. */
 const PATIENCE = 10_000;
 const RECHECK = 100;
+/** Milliseconds in which a reader that is there is expected to read what is left; see whenRead() of exit.ts. */
+export const TO_BE_READ = 250;
 const CHUNK = 1 << 20;
 /** What a pipe holds unless it is told otherwise. */
 const USUAL = 1 << 16;
@@ -36,6 +38,8 @@ const TURN = 32;
 export interface Output {
   /** Resolves when everything was passed on, or it was closed. */
   readonly done: Promise<void>;
+  /** Whether a client is there that has not read all that the process has written until now. */
+  readonly unread?: boolean;
   /** Gives up what is still under way. */
   close(): void;
 }
@@ -83,6 +87,8 @@ class FifoOutput implements Output {
   #lonelySince?: number;
   #closed = false;
   #ended = false;
+  /** The reader gets the end; only what it has left is looked at. */
+  #handedOver = false;
   #grown = false;
 
   constructor(readonly epoll: Epoll, readonly from: number, readonly path: string) {
@@ -92,12 +98,18 @@ class FifoOutput implements Output {
     this.#waitForData();
   }
 
+  get unread(): boolean {
+    if (this.#closed) return false;
+    const waiting = bytesWaiting(this.#anchor) > 0 || (!this.#ended && bytesWaiting(this.from) > 0);
+    return waiting && (this.#handedOver || this.#readerHere());
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#timer);
     if (!this.#ended) this.epoll.close(this.from);
-    this.epoll.close(this.#to);
+    if (!this.#handedOver) this.epoll.close(this.#to);
     closeDescriptor(this.#anchor);
     this.#resolve();
   }
@@ -152,8 +164,25 @@ class FifoOutput implements Output {
 
   #linger(): void {
     if (this.#closed) return;
-    if (this.#readerHere() || this.#hopeless()) return this.close();
+    if (this.#readerHere()) return this.#handOver();
+    if (this.#hopeless()) return this.close();
     this.#timer = setTimeout(() => this.#linger(), RECHECK);
+  }
+
+  /** The reader's end comes when nobody can write any more. */
+  #handOver(): void {
+    const look = openFd(`/proc/self/fd/${this.#anchor}`, Access.READ | Access.NONBLOCK);
+    closeDescriptor(this.#anchor);
+    this.#anchor = look;
+    this.epoll.close(this.#to);
+    this.#handedOver = true;
+    this.#resolve();
+    const end = performance.now() + TO_BE_READ;
+    const again = () => {
+      if (bytesWaiting(look) === 0 || performance.now() > end) this.close();
+      else this.#timer = setTimeout(again, 1);
+    };
+    again();
   }
 
   #readerHere(): boolean {

@@ -87,6 +87,11 @@ export class Stdio implements Disposable {
     this.#input?.finish();
   }
 
+  /** Whether clients are there that have not read all output until now. */
+  get unread(): boolean {
+    return this.#outputs.some(({ unread }) => unread);
+  }
+
   /** Waits until all output was passed on, at most `limit` milliseconds. */
   async drain(limit: number): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;

@@ -60,8 +60,8 @@ Deno.test("a new version removes what earlier ones unpacked, if it is neither us
     await Deno.writeTextFile(`${cache}/${name}/main.js`, "");
   }
   await Deno.writeTextFile(`${cache}/deno-old`, "");
-  const running = new Deno.Command("sh", { args: ["-c", "sleep 60; :", `${cache}/ctr-running/main.js`] })
-    .spawn();
+  const words = ["-c", "read _", `${cache}/ctr-running/main.js`];
+  const running = new Deno.Command("sh", { args: words, stdin: "piped" }).spawn();
   try {
     const longAgo = new Date(Date.now() - 9 * 86_400_000);
     for (const name of ["ctr-old/main.js", "ctr-running/main.js", "deno-old"]) {

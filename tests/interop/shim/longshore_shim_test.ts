@@ -4,40 +4,11 @@ import { Options } from "../../../lib/api/types/runc/options/oci.ts";
 import { anyJson, anyOf } from "../../../lib/rpc/any.ts";
 import { complete } from "../../../lib/rpc/service.ts";
 import { Client } from "../../../mod.ts";
-import { busyboxRootfs, type Containerd, ctrPath, Scratch, startContainerd } from "../../harness/mod.ts";
+import type { Containerd } from "../../harness/mod.ts";
+import { shimsOf, withContainerd } from "./under_containerd.ts";
 
 // Without an image there is no PATH.
 const runtime = ["--runtime", "io.containerd.longshore.v2", "--env", "PATH=/bin"];
-
-/** A containerd that finds our executable under the name of a shim. */
-async function withContainerd(
-  test: (containerd: Containerd, rootfs: string) => Promise<void>,
-): Promise<void> {
-  await using scratch = await Scratch.make("shm");
-  const rootfs = scratch.join("rootfs");
-  await busyboxRootfs(rootfs);
-  await Deno.mkdir(scratch.join("bin"));
-  await Deno.symlink(ctrPath, scratch.join("bin/containerd-shim-longshore-v2"));
-  const PATH = `${scratch.join("bin")}:${Deno.env.get("PATH")}`;
-  await using containerd = await startContainerd("shm", { PATH });
-  try {
-    await test(containerd, rootfs);
-  } finally {
-    // Before its end: containerd removes what is left of a container when a shim dies.
-    for (const pid of await shimsOf(containerd)) Deno.kill(pid, "SIGKILL");
-  }
-}
-
-/** Our shims' processes that report to this containerd. */
-async function shimsOf({ address }: Containerd): Promise<number[]> {
-  const found = [];
-  for await (const { name } of Deno.readDir("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const words = (await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "")).split("\0");
-    if (words.includes("shim") && words.includes(`${address}.ttrpc`)) found.push(Number(name));
-  }
-  return found;
-}
 
 /** Beside containerd's socket. */
 const runcState = ({ address }: Containerd) => address.replace(/[^/]*$/, "longshore-shim/runc");
