@@ -74,6 +74,10 @@ export class Client implements Services, AsyncDisposable {
     return this.#channel.stub(definition, { namespace: this.namespace, ...more });
   }
 
+  isForeign(): Promise<boolean> {
+    return Promise.resolve(this.#channel.isForeign?.() ?? false);
+  }
+
   version(options?: CallOptions): Promise<VersionResponse> {
     return this.stub(VersionDefinition).version({}, options);
   }

@@ -49,6 +49,10 @@ class FoundOutChannel implements Channel {
     return this.#settled ??= this.#choose(signal);
   }
 
+  async isForeign(): Promise<boolean> {
+    return await this.settle() !== this.#light;
+  }
+
   async #choose(signal?: AbortSignal): Promise<Channel> {
     if (await servesAll(this.#light, signal)) return this.#light;
     await this.#light[Symbol.asyncDispose]();

@@ -16,6 +16,7 @@ import { Code, isError } from "../errors.ts";
 import { anyOf, nameOf } from "../rpc/any.ts";
 import { receiveBytes } from "../rpc/byte_stream.ts";
 import { complete } from "../rpc/service.ts";
+import { leased } from "./leased.ts";
 import type { Services } from "./services.ts";
 
 /** An operating system and a processor. */
@@ -85,12 +86,13 @@ export async function transferPull(
 
 /** Runs one transfer, with streams for its progress, for the questions for credentials and for the log, if wanted. */
 export async function transfer(
-  daemon: Services,
+  services: Services,
   { credentials, log }: Pick<RegistryAccess, "credentials" | "log">,
   endsWith: (streams: RegistryStreams) => { source: Any; destination: Any },
   onProgress: (update: Progress) => void,
   signal?: AbortSignal,
 ): Promise<void> {
+  await using daemon = await leased(services);
   const progress = await openStream(daemon);
   const auth = credentials ? await openStream(daemon) : undefined;
   const watching = watch(progress, onProgress);
@@ -170,12 +172,12 @@ export interface Stream {
   close(): void;
 }
 
-/** Opens one; the daemon acknowledges it with an empty message. */
-export async function openStream(daemon: Services): Promise<Stream> {
+/** Opens one; the daemon acknowledges it with an empty message. An abort ends it at once. */
+export async function openStream(daemon: Services, signal?: AbortSignal): Promise<Stream> {
   const id = crypto.randomUUID();
   const outgoing = new Outbox();
   outgoing.send(anyOf("containerd.services.streaming.v1.StreamInit", StreamInit, { id }));
-  const messages = daemon.stub(StreamingDefinition).stream(outgoing)[Symbol.asyncIterator]();
+  const messages = daemon.stub(StreamingDefinition).stream(outgoing, { signal })[Symbol.asyncIterator]();
   try {
     await messages.next();
   } catch (error) {

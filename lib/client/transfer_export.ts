@@ -6,6 +6,8 @@ import { anyOf } from "../rpc/any.ts";
 import { receiveBytes } from "../rpc/byte_stream.ts";
 import { complete } from "../rpc/service.ts";
 import type { Services } from "./services.ts";
+import { ArchiveEnd } from "./archive_end.ts";
+import { leased } from "./leased.ts";
 import { openStream, type PlatformName, type Stream, transfer } from "./transfer.ts";
 
 /** Which images go into an archive, and what of them. */
@@ -26,14 +28,16 @@ export interface Export {
  * service; who stops reading stops the daemon.
  */
 export async function* transferExport(
-  daemon: Services,
+  services: Services,
   wish: Export,
   onProgress: (update: Progress) => void,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const abort = new AbortController();
   const both = signal ? AbortSignal.any([signal, abort.signal]) : abort.signal;
-  const stream = await openStream(daemon);
+  await using daemon = await leased(services);
+  const end = new ArchiveEnd();
+  const stream = await openStream(daemon, end.signal);
   const ends = () => ({
     source: anyOf("containerd.types.transfer.ImageStore", ImageStore, storeOf(wish)),
     destination: anyOf(
@@ -43,12 +47,13 @@ export async function* transferExport(
     ),
   });
   const transferring = transfer(daemon, { credentials: undefined }, ends, onProgress, both);
-  transferring.catch(() => stream.close());
+  transferring.then(() => end.expect(), (error) => end.tell(error));
   try {
-    yield* receiveBytes({ incoming: stream.messages, send: stream.send });
+    yield* end.of(receiveBytes({ incoming: stream.messages, send: stream.send }));
     await transferring;
   } finally {
     abort.abort();
+    end.tell(new Error("nobody reads on"));
     stream.close();
     await transferring.catch(() => {});
   }

@@ -5,6 +5,7 @@ import type { Progress } from "../api/types/transfer/progress.ts";
 import { anyOf } from "../rpc/any.ts";
 import { sendBytes } from "../rpc/byte_stream.ts";
 import { complete } from "../rpc/service.ts";
+import { leased } from "./leased.ts";
 import type { Services } from "./services.ts";
 import { openStream, type PlatformName, transfer } from "./transfer.ts";
 
@@ -33,7 +34,7 @@ export interface Import {
 
 /** Imports the archive `source`. Throws Unimplemented if the daemon has no such service. */
 export async function transferImport(
-  daemon: Services,
+  services: Services,
   source: AsyncIterable<Uint8Array>,
   wish: Import,
   onProgress: (update: Progress) => void,
@@ -41,6 +42,7 @@ export async function transferImport(
 ): Promise<void> {
   const abort = new AbortController();
   const both = signal ? AbortSignal.any([signal, abort.signal]) : abort.signal;
+  await using daemon = await leased(services);
   const stream = await openStream(daemon);
   const sending = sendBytes({ incoming: stream.messages, send: stream.send }, source, both)
     .then(() => stream.close(), (error) => abort.abort(error));

@@ -86,6 +86,8 @@ export type Stub<D extends ServiceDefinition> = {
 export interface Channel extends AsyncDisposable {
   /** The service's methods; options given here hold for all calls. */
   stub<D extends ServiceDefinition>(definition: D, defaults?: CallOptions): Stub<D>;
+  /** Whether a daemon may be there that isn't ours; it isn't if there is nobody to ask. */
+  isForeign?(): Promise<boolean>;
 }
 
 /** A service ready to be served. */

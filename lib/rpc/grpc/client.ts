@@ -48,6 +48,10 @@ class GrpcChannel implements Channel {
     this.#client = client;
   }
 
+  isForeign(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
   stub<D extends ServiceDefinition>(definition: D, defaults: CallOptions = {}): Stub<D> {
     const methods = Object.entries(definition.methods).map(([key, method]) => {
       const path = `/${definition.fullName}/${method.name}`;

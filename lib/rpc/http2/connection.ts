@@ -74,10 +74,9 @@ export class Connection implements Carrier {
   headers(stream: Stream, block: Uint8Array, end: boolean): void {
     if (stream.closed) return;
     this.#sender.headers(stream, block, end);
-    if (!end) return;
-    this.#remove(stream);
-    // The answer was known before all had been asked: the rest need not be sent.
-    if (!stream.requestEnded) this.#output.push(rstStream(stream.id, ErrorCode.NoError));
+    // Who has more to ask is not told to stop (RST_STREAM with NO_ERROR), which the end of the answer says already: grpc-js
+    // takes that for a failure of what it still sends, and drops messages that it has not given to anybody yet.
+    if (end) this.#remove(stream);
   }
 
   data(stream: Stream, pieces: readonly Uint8Array[]): Promise<void> | void {

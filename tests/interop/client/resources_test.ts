@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Client, Code, CtrError } from "../../../mod.ts";
 import { busyboxImage, push, Scratch, startRegistry } from "../../harness/mod.ts";
-import { targets } from "./targets.ts";
+import { allTargets } from "./targets.ts";
 
 const bytes = new TextEncoder().encode("hello\n");
 const hello = "sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
@@ -80,7 +80,7 @@ const bodies: Record<string, (given: Given) => Promise<void>> = {
   },
 };
 
-for (const [target, start] of Object.entries(targets)) {
+for (const [target, start] of Object.entries(allTargets)) {
   Deno.test(`the library works with resources of ${target}`, async (t) => {
     await using scratch = await Scratch.make("shm");
     await using registry = await startRegistry({ where: "shm", user });

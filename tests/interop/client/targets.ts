@@ -1,5 +1,6 @@
-/** The daemons that our library is tried on: Debian's containerd, ours over its socket, ours in this process. */
+/** The daemons that our library is tried on: Debian's containerd and a newer one, ours over its socket, ours in this process. */
 import { Client, serve } from "../../../mod.ts";
+import { containerd2 } from "../../harness/containerd2.ts";
 import { Scratch, startContainerd, startLongshore } from "../../harness/mod.ts";
 
 /** A daemon that runs. */
@@ -12,6 +13,15 @@ export const targets: Record<string, () => Promise<Target>> = {
   "containerd over gRPC": async () => over(await startContainerd("shm")),
   "our daemon over ttrpc": async () => over(await startLongshore({ where: "shm" })),
   "our daemon in this process": embedded,
+};
+
+const newer = containerd2();
+
+/** And a containerd that transfers images itself, by rules of its own. */
+export const allTargets: typeof targets = {
+  ...targets,
+  ...newer &&
+    { "containerd 2 over gRPC": async () => over(await startContainerd("shm", { PATH: newer.path })) },
 };
 
 function over(daemon: AsyncDisposable & { address: string }): Target {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Captured, type Client, type Image, usageOf, withEnv, withHostname } from "../../../mod.ts";
 import { busyboxImage, push, Scratch, startRegistry } from "../../harness/mod.ts";
-import { targets } from "./targets.ts";
+import { allTargets } from "./targets.ts";
 
 interface Given {
   client: Client;
@@ -83,7 +83,7 @@ const bodies: Record<string, (given: Given) => Promise<void>> = {
   },
 };
 
-for (const [target, start] of Object.entries(targets)) {
+for (const [target, start] of Object.entries(allTargets)) {
   Deno.test(`the library runs containers with ${target}`, async (t) => {
     await using scratch = await Scratch.make("shm");
     await using registry = await startRegistry({ where: "shm" });

@@ -17,6 +17,17 @@ export async function withContainerd(
   } finally {
     // Before its end: containerd removes what is left of a container when a shim dies.
     for (const pid of await shimsOf(containerd)) Deno.kill(pid, "SIGKILL");
+    await noTasks(containerd);
+  }
+}
+
+/** Waits until containerd has done so. */
+async function noTasks(containerd: Containerd): Promise<void> {
+  const words = async (...args: string[]) => (await containerd.ctr(args)).stdout.split(/\s+/).filter(Boolean);
+  for (const namespace of await words("namespaces", "ls", "-q")) {
+    for (let n = 0; n < 400 && (await words("-n", namespace, "tasks", "ls", "-q")).length; n++) {
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
   }
 }
 

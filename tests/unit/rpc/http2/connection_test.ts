@@ -262,6 +262,27 @@ for (const [what, code, ...frames] of alone) {
   });
 }
 
+Deno.test("who is answered before the end of the request is not reset, and may send on", () => {
+  const early = service(ContentDefinition, {
+    // deno-lint-ignore require-yield
+    async *write() {
+      throw new Error("enough");
+    },
+  });
+  return withClient([version, early], async (client) => {
+    await client.greet();
+    await client.send(headers(1, callFields(WRITE)));
+    assert.match((await client.nextFields())["grpc-message"]!, /enough/);
+    await client.send(frame(FrameType.Data, 0, 1, new Uint8Array(1000)));
+    await client.send(frame(FrameType.Ping, 0, 0, new Uint8Array(8)));
+    for (let frame; (frame = await client.next());) {
+      if (frame.type === FrameType.Ping) break;
+      assert.notEqual(frame.type, FrameType.RstStream);
+    }
+    await answers(client, 3);
+  });
+});
+
 Deno.test("who begins and cancels without end gets no new calls while the old ones are being ended", async () => {
   const go = Promise.withResolvers<void>();
   let running = 0;
