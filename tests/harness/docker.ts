@@ -23,24 +23,31 @@ export function haveDocker(): boolean {
 export interface DockerOptions {
   /** Whose images it uses: those it keeps itself, or the containerd's. */
   images: "docker" | "containerd";
+  /** A network namespace (`ip netns`) where it makes networks; without one it makes none. */
+  netns?: string;
 }
+
+/** Nothing of the host's network is changed. */
+const noNetwork = { bridge: "none", iptables: "false", ip6tables: "false", "ip-forward": "false" };
 
 export class Docker implements AsyncDisposable {
   /** Where its containers are below each cgroup hierarchy. */
   readonly cgroup: string = `docker-${crypto.randomUUID()}`;
   readonly #scratch: Scratch;
   readonly #address: string;
+  readonly #netns: string | undefined;
   #server: Server | undefined;
 
-  private constructor(scratch: Scratch, address: string) {
+  private constructor(scratch: Scratch, address: string, netns?: string) {
     this.#scratch = scratch;
     this.#address = address;
+    this.#netns = netns;
   }
 
   /** Starts one on the containerd at `address`. */
-  static async start(address: string, { images }: DockerOptions): Promise<Docker> {
+  static async start(address: string, { images, netns }: DockerOptions): Promise<Docker> {
     const scratch = await Scratch.make("shm");
-    const docker = new Docker(scratch, address);
+    const docker = new Docker(scratch, address, netns);
     try {
       await Deno.mkdir(scratch.join("client", "cli-plugins"), { recursive: true });
       await Deno.symlink(
@@ -58,16 +65,16 @@ export class Docker implements AsyncDisposable {
     return docker;
   }
 
-  /** It changes nothing of the host's network. */
   async #start(): Promise<void> {
     const at = (name: string) => this.#scratch.join(name);
     const places = { "data-root": at("root"), "exec-root": at("exec"), pidfile: at("pid") };
     const others = { containerd: this.#address, host: this.#host, "config-file": at("daemon.json") };
-    const network = { bridge: "none", iptables: "false", ip6tables: "false", "ip-forward": "false" };
+    const network = this.#netns ? {} : noNetwork;
     const flags = { ...places, ...others, ...network, "cgroup-parent": `/${this.cgroup}` };
+    const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
     this.#server = await Server.start({
-      command: `${dir}/sbin/dockerd`,
-      args: Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
+      command: "nsenter",
+      args: [`--net=${this.#netns ? `/run/netns/${this.#netns}` : "/proc/self/ns/net"}`, "dockerd", ...args],
       env: { PATH: path },
       log: at("log"),
       ready: (log) => log.includes("API listen on"),

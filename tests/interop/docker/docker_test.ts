@@ -7,6 +7,8 @@ import {
   haveDocker,
   type Longshore,
   mountsBelow,
+  must,
+  run,
   Scratch,
   startLongshore,
   startRegistry,
@@ -40,6 +42,14 @@ async function withDocker(
     assert.deepEqual(mountsBelow(`${state}/tasks`), []);
   }
   assert.deepEqual(await findLeaks({ path: state, cgroup }), []);
+}
+
+/** A network namespace of a test's own. */
+async function makeNetns(): Promise<AsyncDisposable & { name: string }> {
+  const name = `docker-${crypto.randomUUID().slice(0, 8)}`;
+  await must("ip", ["netns", "add", name]);
+  await must("ip", ["-n", name, "link", "set", "lo", "up"]);
+  return { name, [Symbol.asyncDispose]: async () => void await must("ip", ["netns", "del", name]) };
 }
 
 async function removeContainers(docker: Docker): Promise<void> {
@@ -116,6 +126,23 @@ Deno.test(
     });
   },
 );
+
+Deno.test({ name: "docker's networks: published ports, names, another container's", ignore }, async () => {
+  await using netns = await makeNetns();
+  await withDocker({ images: "docker", netns: netns.name }, async ({ docker }) => {
+    const serve = "mkdir /www; echo page >/www/index.html; exec httpd -f -p 80 -h /www";
+    await docker.must("run", "-d", "--name", "web", "-p", "8080:80", "box", "sh", "-c", serve);
+    const outside = [`--net=/run/netns/${netns.name}`, "busybox", "wget", "-qO-", "http://127.0.0.1:8080/"];
+    await until("it is served", async () => (await run("nsenter", outside)).stdout === "page\n");
+    await docker.must("network", "create", "own");
+    await docker.must("network", "connect", "own", "web");
+    const fetches = { own: "http://web/", "container:web": "http://127.0.0.1/" };
+    for (const [network, url] of Object.entries(fetches)) {
+      const fetch = ["run", "--rm", "--network", network, "box", "wget", "-qO-", url];
+      assert.equal(await docker.must(...fetch), "page", network);
+    }
+  });
+});
 
 Deno.test({ name: "docker's containers outlive our daemon and dockerd", ignore }, async () => {
   await withDocker({ images: "containerd" }, async ({ docker, daemon }) => {
