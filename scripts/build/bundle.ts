@@ -29,13 +29,31 @@ export async function bundle(root: string, out: string): Promise<Bundle> {
   }).output();
   if (code !== 0) throw new Error(`deno bundle failed:\n${new TextDecoder().decode(stderr)}`);
   const bundled = workers.map((file) => join(out, relative(root, file).replace(/\.ts$/, ".js")));
+  const commit = await commitOf(root);
   for (const file of await filesBelow(out)) {
+    await sayRevision(file, commit);
     await pointAtWorkers(file, out, bundled);
     await giveRequire(file);
     await importLate(file);
   }
   await joinChunks(out, frequent, "lib/cli");
   return { main: join(out, "main.js"), workers: bundled };
+}
+
+/** The commit that is built; empty where git doesn't know. */
+async function commitOf(root: string): Promise<string> {
+  const git = new Deno.Command("git", { args: ["-C", root, "rev-parse", "HEAD"], stderr: "null" });
+  return await git.output().then(
+    ({ success, stdout }) => success ? new TextDecoder().decode(stdout).trim() : "",
+    () => "",
+  );
+}
+
+/** See lib/version.ts. */
+async function sayRevision(file: string, commit: string): Promise<void> {
+  const text = await Deno.readTextFile(file);
+  const said = text.replace(/^var revision = "";$/m, `var revision = "${commit}";`);
+  if (said !== text) await Deno.writeTextFile(file, said);
 }
 
 /** In the source a worker is named relative to the module that starts it; chunks lie elsewhere. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ctrPath, must, run, Scratch } from "../../harness/mod.ts";
+import { ctrPath, must, run, Scratch, startLongshore } from "../../harness/mod.ts";
 
 const repository = new URL("../../../", import.meta.url).pathname;
 
@@ -18,6 +18,13 @@ Deno.test("dist/ctr copied alone to an empty directory works, with an empty cach
   assert.match(version.stdout, /run/);
   const cache = await Deno.stat(scratch.join("cache"));
   assert.equal(cache.mode! & 0o777, 0o700);
+});
+
+Deno.test("dist/ctr says which commit it was built from", async () => {
+  await using daemon = await startLongshore({ where: "shm" });
+  const commit = (await must("git", ["-C", repository, "rev-parse", "HEAD"])).trim();
+  const { stdout, stderr } = await daemon.ctr(["version"]);
+  assert.deepEqual(stdout.match(/Revision: \w*/g), Array(2).fill(`Revision: ${commit}`), stderr);
 });
 
 Deno.test("dist/ctr refuses a cache that others can have filled", async () => {
