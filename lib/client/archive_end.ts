@@ -39,7 +39,7 @@ export class ArchiveEnd {
     }
   }
 
-  /** The daemon has sent all, of which some may be on its way. */
+  /** A daemon that leaves streams open has sent all, of which some may be on its way. */
   expect(): void {
     if (this.#abort.signal.aborted) return;
     const timer = setInterval(() => {

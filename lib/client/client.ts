@@ -74,6 +74,7 @@ export class Client implements Services, AsyncDisposable {
     return this.#channel.stub(definition, { namespace: this.namespace, ...more });
   }
 
+  /** Whether the daemon may be another than ours; it isn't if there is nobody to ask. */
   isForeign(): Promise<boolean> {
     return Promise.resolve(this.#channel.isForeign?.() ?? false);
   }

@@ -35,6 +35,7 @@ export async function* transferExport(
 ): AsyncGenerator<Uint8Array> {
   const abort = new AbortController();
   const both = signal ? AbortSignal.any([signal, abort.signal]) : abort.signal;
+  const foreign = await services.isForeign?.();
   await using daemon = await leased(services);
   const end = new ArchiveEnd();
   const stream = await openStream(daemon, end.signal);
@@ -47,7 +48,7 @@ export async function* transferExport(
     ),
   });
   const transferring = transfer(daemon, { credentials: undefined }, ends, onProgress, both);
-  transferring.then(() => end.expect(), (error) => end.tell(error));
+  transferring.then(() => foreign && end.expect(), (error) => end.tell(error));
   try {
     yield* end.of(receiveBytes({ incoming: stream.messages, send: stream.send }));
     await transferring;
