@@ -53,10 +53,9 @@ class FoundOutChannel implements Channel {
     return await this.settle() !== this.#light;
   }
 
+  /** The light one stays: other calls may be on their way there, to be refused and asked again over the chosen one. */
   async #choose(signal?: AbortSignal): Promise<Channel> {
-    if (await servesAll(this.#light, signal)) return this.#light;
-    await this.#light[Symbol.asyncDispose]();
-    return await heavy(this.#address);
+    return await servesAll(this.#light, signal) ? this.#light : await heavy(this.#address);
   }
 
   stub<D extends ServiceDefinition>(definition: D, defaults?: CallOptions): Stub<D> {
@@ -108,7 +107,8 @@ class FoundOutChannel implements Channel {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const settled = await this.#settled?.catch(() => undefined);
-    await (settled ?? this.#light)[Symbol.asyncDispose]();
+    if (settled !== this.#light) await settled?.[Symbol.asyncDispose]();
+    await this.#light[Symbol.asyncDispose]();
   }
 }
 

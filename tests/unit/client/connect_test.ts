@@ -4,7 +4,7 @@ import { NamespacesDefinition } from "../../../lib/api/services/namespaces/v1/na
 import { SnapshotsDefinition } from "../../../lib/api/services/snapshots/v1/snapshots.ts";
 import { VersionDefinition } from "../../../lib/api/services/version/v1/version.ts";
 import { dial } from "../../../lib/client/connect.ts";
-import { Code, isError } from "../../../lib/errors.ts";
+import { Code, isError, unimplemented } from "../../../lib/errors.ts";
 import { serveGrpc } from "../../../lib/rpc/grpc/server.ts";
 import { type Service, service } from "../../../lib/rpc/service.ts";
 import { serveTtrpc } from "../../../lib/rpc/ttrpc/server.ts";
@@ -71,6 +71,19 @@ Deno.test("a daemon that serves little over ttrpc is asked over gRPC, from the f
     assert.deepEqual((await Promise.all(calls)).map(({ version }) => version), ["heavy", "heavy"]);
     const { namespaces } = await channel.stub(NamespacesDefinition).list({});
     assert.equal(namespaces[0]?.name, "heavy");
+  });
+});
+
+Deno.test("a call that is refused over ttrpc after another has shown why comes over gRPC, too", async () => {
+  const refusal = Promise.withResolvers<never>();
+  const late = service(LeasesDefinition, { list: () => refusal.promise });
+  const leases = service(LeasesDefinition, { list: () => Promise.resolve({ leases: [] }) });
+  await between({ ttrpc: [late], grpc: [versionOf("heavy", []), leases] }, async (address) => {
+    await using channel = await dial(address);
+    const list = channel.stub(LeasesDefinition).list({});
+    assert.equal((await channel.stub(VersionDefinition).version({})).version, "heavy");
+    refusal.reject(unimplemented("service"));
+    assert.deepEqual((await list).leases, []);
   });
 });
 
