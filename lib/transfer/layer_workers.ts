@@ -4,6 +4,7 @@
  */
 import { Code, CtrError, unavailable } from "../errors.ts";
 import type { MadeLayer } from "../archive/mod.ts";
+import { ended } from "../rpc/running.ts";
 import { joinHalves, loseHalf, shareLayer } from "./halves.ts";
 import {
   errorOf,
@@ -48,8 +49,6 @@ interface Seat {
 const MOST_WORKERS = 3;
 /** Milliseconds that Workers stay without a job: each takes 15 MB or so, and 20 ms to start. */
 const PATIENCE = 2000;
-/** Milliseconds that Workers have to stop what they do: a call of the kernel, a piece of a layer. */
-const STOPPING = 2000;
 /** Bytes of a layer, as it comes, that are worth a second Worker. */
 const WORTH_SHARING = 2 << 20;
 
@@ -126,7 +125,7 @@ export class LayerWorkers implements AsyncDisposable {
     for (const task of this.#queue.splice(0)) task.done.reject(closing());
     const busy = this.#seats.flatMap(({ task }) => task ?? []);
     for (const task of busy) this.#stop(task, closing());
-    await within(STOPPING, Promise.allSettled(busy.map(({ done }) => done.promise)));
+    await ended(busy.map(({ done }) => done.promise));
     for (const seat of this.#seats.splice(0)) this.#end(seat, closing());
   }
 
@@ -242,13 +241,6 @@ export class LayerWorkers implements AsyncDisposable {
 }
 
 const closing = () => new CtrError(Code.Canceled, "layer workers are closing");
-
-async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
-  const time = Promise.withResolvers<void>();
-  const timer = setTimeout(time.resolve, milliseconds);
-  await Promise.race([work, time.promise]);
-  clearTimeout(timer);
-}
 
 /** Gives a task's outcome, and of one with two halves that of both. */
 function settle(task: Task, outcome: Promise<Result>) {
